@@ -1,0 +1,3 @@
+//! iwas-wg
+#![allow(missing_docs)]
+pub mod model;

@@ -1,0 +1,92 @@
+//! What is seen on a WireGuard interface at one moment.
+
+use super::{Invalid, PublicKey};
+use ipnet::{IpNet, Ipv4Net};
+use jiff::Timestamp;
+use std::{fmt, net::SocketAddr, str::FromStr};
+
+/// Name of a network interface as the kernel and wg-quick(8) take it: 1 to 15 of
+/// `a-z A-Z 0-9 _ = + . -`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InterfaceName(String);
+
+impl InterfaceName {
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for InterfaceName {
+    type Err = Invalid;
+
+    fn from_str(s: &str) -> Result<Self, Invalid> {
+        let fits = (1..=15).contains(&s.len())
+            && s.bytes().all(|b| b.is_ascii_alphanumeric() || b"_=+.-".contains(&b))
+            && !matches!(s, "." | "..");
+        if fits {
+            return Ok(Self(s.to_owned()));
+        }
+        Err(Invalid::new(
+            "interface name",
+            s,
+            "is not the name of a network interface",
+            "use 1 to 15 letters, digits or _ = + . - such as \"wg0\"",
+        ))
+    }
+}
+
+impl fmt::Display for InterfaceName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// One peer as the interface shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LivePeer {
+    /// The peer's public key.
+    pub public_key: PublicKey,
+    /// Source addresses accepted from it.
+    pub allowed_ips: Vec<IpNet>,
+    /// Where its last packet came from.
+    pub endpoint: Option<SocketAddr>,
+    /// When the last handshake was completed; `None` if there never was one.
+    pub last_handshake: Option<Timestamp>,
+    /// Bytes received from it.
+    pub rx_bytes: u64,
+    /// Bytes sent to it.
+    pub tx_bytes: u64,
+}
+
+/// The whole interface at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LiveInterface {
+    /// Whether a program in userspace carries it instead of the kernel.
+    pub userspace: bool,
+    /// Whether the link is up.
+    pub up: bool,
+    /// The interface's own public key, if a private key is set.
+    pub public_key: Option<PublicKey>,
+    /// UDP port it listens on.
+    pub listen_port: Option<u16>,
+    /// IPv4 addresses with the prefix length of their network.
+    pub addresses: Vec<Ipv4Net>,
+    /// All peers, one entry a key.
+    pub peers: Vec<LivePeer>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn interface_names_are_those_of_the_kernel() {
+        for good in ["wg0", "wireguard-iwas0", "a"] {
+            assert_eq!(good.parse::<InterfaceName>().expect(good).as_str(), good);
+        }
+        for bad in ["", "wg 0", "wg/0", "wireguard-iwas-0", "..", "wg0\n", "wg:0"] {
+            assert!(bad.parse::<InterfaceName>().is_err(), "{bad:?} was accepted");
+        }
+    }
+}

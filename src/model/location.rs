@@ -1,0 +1,128 @@
+//! A location and its peer.
+
+use super::{Description, Invalid, LocationName, Org, PublicKey, Reading, name::check_text};
+use jiff::Timestamp;
+use std::{collections::BTreeMap, fmt, net::Ipv4Addr, str::FromStr};
+
+/// Tags of a location, sorted by key.
+pub type Tags = BTreeMap<String, String>;
+
+/// Where the private key of a location's router lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyMode {
+    /// In the store, sealed with age.
+    Stored,
+    /// Nowhere on the hub: shown once in the script.
+    Once,
+    /// On the router only, which made it itself.
+    Router,
+}
+
+impl KeyMode {
+    /// The word used in settings, JSON and the store.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Stored => "stored",
+            Self::Once => "once",
+            Self::Router => "router",
+        }
+    }
+}
+
+impl fmt::Display for KeyMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for KeyMode {
+    type Err = Invalid;
+
+    fn from_str(s: &str) -> Result<Self, Invalid> {
+        match s {
+            "stored" => Ok(Self::Stored),
+            "once" => Ok(Self::Once),
+            "router" => Ok(Self::Router),
+            _ => Err(Invalid::new("key mode", s, "is not a key mode", "use stored, once or router")),
+        }
+    }
+}
+
+/// A site with one router, and that router's peer if it has been provisioned.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Location {
+    /// Unique name.
+    pub name: LocationName,
+    /// Owner, if any.
+    pub org: Option<Org>,
+    /// Free text, if any.
+    pub description: Option<Description>,
+    /// Tags, sorted by key.
+    pub tags: Tags,
+    /// The router's VPN address; `None` until one is chosen.
+    pub vpn_ip: Option<Ipv4Addr>,
+    /// Where the private key lives, or will live once provisioned.
+    pub key_mode: KeyMode,
+    /// The peer's public key; `None` while unprovisioned.
+    pub public_key: Option<PublicKey>,
+    /// Whether the peer is allowed on the interface.
+    pub enabled: bool,
+    /// What the last heartbeat saw of the peer.
+    pub reading: Option<Reading>,
+    /// When the location was added.
+    pub created_at: Timestamp,
+    /// When it was last changed by a command (a heartbeat is no change).
+    pub updated_at: Timestamp,
+}
+
+/// Reads one `KEY=VALUE`.
+///
+/// # Errors
+/// [`Invalid`] without `=`, with a key outside `A-Z a-z 0-9 . _ -`, or a value with control
+/// characters or over 255 characters.
+pub fn parse_tag(s: &str) -> Result<(String, String), Invalid> {
+    let refuse = |reason: &str| {
+        Invalid::new(
+            "tag",
+            s,
+            reason,
+            "write KEY=VALUE, such as city=vienna; the key is of A-Z a-z 0-9 . _ -",
+        )
+    };
+    let (key, value) = s.split_once('=').ok_or_else(|| refuse("has no \"=\""))?;
+    check_tag_key(key).map_err(refuse)?;
+    check_text("tag value", value, 0, 255, false)?;
+    Ok((key.to_owned(), value.to_owned()))
+}
+
+/// Checks the key of a tag.
+///
+/// # Errors
+/// A fragment that says what is wrong with it.
+pub fn check_tag_key(key: &str) -> Result<(), &'static str> {
+    if key.is_empty() {
+        return Err("has no key");
+    }
+    if key.len() > 63 {
+        return Err("has a key of more than 63 characters");
+    }
+    if !key.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b)) {
+        return Err("has a key with other characters than A-Z a-z 0-9 . _ -");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tags_are_key_and_value_at_the_first_equals_sign() {
+        assert_eq!(parse_tag("city=vienna"), Ok(("city".into(), "vienna".into())));
+        assert_eq!(parse_tag("note=a=b c"), Ok(("note".into(), "a=b c".into())));
+        assert_eq!(parse_tag("empty="), Ok(("empty".into(), String::new())));
+        for bad in ["", "city", "=vienna", "ci ty=x", "city=\u{1b}", "ü=x"] {
+            assert!(parse_tag(bad).is_err(), "{bad:?} was accepted");
+        }
+    }
+}

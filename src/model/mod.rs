@@ -1,0 +1,51 @@
+//! The domain: pure values and functions.
+//!
+//! This room knows what a location, a key, a pool of addresses and a plan *are*.
+//! It must not know files, clocks, randomness, SQL, netlink or the terminal, so
+//! everything in it can be tested by calling it.
+
+pub mod endpoint;
+pub mod health;
+pub mod interface;
+pub mod key;
+pub mod location;
+pub mod name;
+pub mod net;
+pub mod plan;
+pub mod router;
+
+pub use endpoint::Endpoint;
+pub use health::{Counts, Reading, State};
+pub use interface::{InterfaceName, LiveInterface, LivePeer};
+pub use key::{PrivateKey, PublicKey};
+pub use location::{KeyMode, Location, Tags};
+pub use name::{Description, LocationName, Org};
+pub use net::{Pool, Refusal, Reserved};
+pub use router::RouterOptions;
+
+/// A value that cannot be right, whatever the state of the hub.
+///
+/// Printed as `WHAT "VALUE" REASON`; `hint` says what would be right.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{what} {value:?} {reason}")]
+pub struct Invalid {
+    /// The kind of value, as the user knows it: `location name`, `network`, …
+    pub what: &'static str,
+    /// The value exactly as given.
+    pub value: String,
+    /// Why it cannot be right, a lower-case fragment.
+    pub reason: String,
+    /// What would be right.
+    pub hint: String,
+}
+
+impl Invalid {
+    pub(crate) fn new(
+        what: &'static str,
+        value: impl Into<String>,
+        reason: impl Into<String>,
+        hint: impl Into<String>,
+    ) -> Self {
+        Self { what, value: value.into(), reason: reason.into(), hint: hint.into() }
+    }
+}

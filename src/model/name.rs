@@ -1,0 +1,197 @@
+//! Names people give: locations, organizations, descriptions, tags.
+//!
+//! A name is taken as it is or refused; it is never trimmed or folded.
+
+use super::Invalid;
+use std::{fmt, str::FromStr};
+
+/// Longest location name, so that it also fits a DNS label and a file name.
+pub const NAME_MAX: usize = 63;
+const ORG_MAX: usize = 100;
+const DESCRIPTION_MAX: usize = 500;
+
+/// A location's name: 1 to 63 of `a-z 0-9 . _ -`, the first a letter or digit.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LocationName(String);
+
+impl LocationName {
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for LocationName {
+    type Err = Invalid;
+
+    fn from_str(s: &str) -> Result<Self, Invalid> {
+        let refuse = |reason: String| {
+            Err(Invalid::new(
+                "location name",
+                s,
+                reason,
+                "use 1 to 63 of a-z 0-9 . _ - and begin with a letter or digit",
+            ))
+        };
+        if s.is_empty() {
+            return refuse("is empty".into());
+        }
+        if s.len() > NAME_MAX && s.is_ascii() {
+            return refuse(format!("has {} characters, {NAME_MAX} at most", s.len()));
+        }
+        if let Some(c) = s.chars().find(|c| !matches!(c, 'a'..='z' | '0'..='9' | '.' | '_' | '-')) {
+            return refuse(format!("contains {}", describe_char(c)));
+        }
+        if !s.starts_with(|c: char| c.is_ascii_alphanumeric()) {
+            return refuse("does not begin with a letter or digit".into());
+        }
+        Ok(Self(s.to_owned()))
+    }
+}
+
+impl fmt::Display for LocationName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The organization that owns a location: free text on one line, up to 100 characters.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Org(String);
+
+impl Org {
+    /// The organization's name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Org {
+    type Err = Invalid;
+
+    fn from_str(s: &str) -> Result<Self, Invalid> {
+        check_text("org", s, 1, ORG_MAX, false)?;
+        if s.trim() != s {
+            return Err(Invalid::new(
+                "org",
+                s,
+                "begins or ends with a space",
+                "give the name without surrounding spaces",
+            ));
+        }
+        Ok(Self(s.to_owned()))
+    }
+}
+
+/// Free text about a location, up to 500 characters; line breaks and tabs are its only
+/// control characters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Description(String);
+
+impl Description {
+    /// The text as given.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Description {
+    type Err = Invalid;
+
+    fn from_str(s: &str) -> Result<Self, Invalid> {
+        check_text("description", s, 0, DESCRIPTION_MAX, true)?;
+        Ok(Self(s.to_owned()))
+    }
+}
+
+/// Refuses text that is too short, too long or could steer a terminal.
+pub(super) fn check_text(
+    what: &'static str,
+    s: &str,
+    min: usize,
+    max: usize,
+    line_breaks: bool,
+) -> Result<(), Invalid> {
+    let count = s.chars().count();
+    if count < min {
+        return Err(Invalid::new(what, s, "is empty", "give at least one character"));
+    }
+    if count > max {
+        let hint = format!("shorten it to {max} characters");
+        return Err(Invalid::new(what, s, format!("has {count} characters, {max} at most"), hint));
+    }
+    match s.chars().find(|&c| steers_a_terminal(c) && !(line_breaks && matches!(c, '\n' | '\t'))) {
+        Some(c) => {
+            Err(Invalid::new(what, s, format!("contains {}", describe_char(c)), "remove control characters"))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Control characters, and the invisible ones that reorder or hide what stands beside them.
+pub(crate) fn steers_a_terminal(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
+fn describe_char(c: char) -> String {
+    match c {
+        ' ' => "a space".into(),
+        c if steers_a_terminal(c) => format!("the control character U+{:04X}", u32::from(c)),
+        c if c.is_ascii_uppercase() => format!("the capital letter '{c}'"),
+        c => format!("the character '{c}'"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_taken_as_they_are_or_refused() {
+        for good in ["a", "0", "cafe-central", "a.b_c-9", &"x".repeat(63)] {
+            assert_eq!(good.parse::<LocationName>().expect(good).as_str(), good);
+        }
+        for bad in [
+            "",
+            " ",
+            "Cafe",
+            " cafe",
+            "cafe ",
+            "-cafe",
+            ".cafe",
+            "_cafe",
+            "ca fe",
+            "café",
+            "cafe\n",
+            "a/b",
+            "a\"b",
+            "../x",
+            "\u{202e}x",
+            &"x".repeat(64),
+        ] {
+            assert!(bad.parse::<LocationName>().is_err(), "{bad:?} was accepted");
+        }
+    }
+
+    #[test]
+    fn the_reason_names_the_character() {
+        let e = "Cafe".parse::<LocationName>().expect_err("capital");
+        assert_eq!(e.to_string(), "location name \"Cafe\" contains the capital letter 'C'");
+        let e = "a\u{1b}".parse::<LocationName>().expect_err("escape");
+        assert_eq!(e.reason, "contains the control character U+001B");
+    }
+
+    #[test]
+    fn orgs_and_descriptions_take_any_visible_text() {
+        assert!("Käffchen & Söhne \"GmbH\" $1 \\ [x]{y};".parse::<Org>().is_ok());
+        assert!("zwei\nZeilen\tund \u{1f600}".parse::<Description>().is_ok());
+        assert!("".parse::<Description>().is_ok());
+        for bad in ["", " acme", "acme ", "ac\nme", "ac\u{1b}[31mme", "a\u{202e}b"] {
+            assert!(bad.parse::<Org>().is_err(), "{bad:?} was accepted");
+        }
+        for bad in ["a\u{1b}]0;x\u{7}", "a\r\nb", "a\u{9b}b", "a\0b", "\u{feff}a"] {
+            assert!(bad.parse::<Description>().is_err(), "{bad:?} was accepted");
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! The difference between what the store wants and what the interface has, as data.
+//!
+//! `up`, `sync` and their dry runs all show and apply the same [`Plan`], so what is printed is
+//! what is done. Peers that already are as wanted are not part of it: their sessions survive.
+
+use super::{LiveInterface, PublicKey};
+use ipnet::{IpNet, Ipv4Net};
+use std::{
+    collections::{HashMap, HashSet},
+    net::Ipv4Addr,
+};
+
+/// A peer that the store wants on the interface.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WantedPeer {
+    /// The peer's public key.
+    pub public_key: PublicKey,
+    /// Its only allowed IP, as a `/32`.
+    pub vpn_ip: Ipv4Addr,
+}
+
+/// Everything that the store wants of the interface.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    /// The hub's public key.
+    pub public_key: PublicKey,
+    /// UDP port to listen on.
+    pub listen_port: u16,
+    /// The hub's address with the network's prefix length.
+    pub address: Ipv4Net,
+    /// All enabled peers.
+    pub peers: Vec<WantedPeer>,
+    /// Keys that were once in the store and must not be on the interface any more.
+    pub retired: HashSet<PublicKey>,
+}
+
+/// The smallest change that makes the interface as wanted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// The interface does not exist.
+    pub create: bool,
+    /// The hub's private key must be set.
+    pub set_key: bool,
+    /// The port must be set to this.
+    pub set_port: Option<u16>,
+    /// This address must be added.
+    pub add_address: Option<Ipv4Net>,
+    /// The link must be set up.
+    pub bring_up: bool,
+    /// Peers to add, or whose allowed IPs must become exactly their `/32`.
+    pub set_peers: Vec<WantedPeer>,
+    /// Peers to take off.
+    pub remove_peers: Vec<PublicKey>,
+    /// Peers on the interface that the store never knew; left alone.
+    pub foreign: Vec<PublicKey>,
+}
+
+impl Plan {
+    /// Whether the interface already is as wanted (foreign peers do not count).
+    pub fn is_empty(&self) -> bool {
+        !(self.create || self.set_key || self.bring_up)
+            && self.set_port.is_none()
+            && self.add_address.is_none()
+            && self.set_peers.is_empty()
+            && self.remove_peers.is_empty()
+    }
+}
+
+/// Compares what is wanted with what is there; `None` means there is no interface.
+/// Linear in the number of peers.
+pub fn diff(wanted: &Wanted, live: Option<&LiveInterface>) -> Plan {
+    let Some(live) = live else {
+        return Plan {
+            create: true,
+            set_key: true,
+            set_port: Some(wanted.listen_port),
+            add_address: Some(wanted.address),
+            bring_up: true,
+            set_peers: wanted.peers.clone(),
+            ..Plan::default()
+        };
+    };
+    let mut plan = Plan {
+        set_key: live.public_key != Some(wanted.public_key),
+        set_port: (live.listen_port != Some(wanted.listen_port)).then_some(wanted.listen_port),
+        add_address: (!live.addresses.contains(&wanted.address)).then_some(wanted.address),
+        bring_up: !live.up,
+        ..Plan::default()
+    };
+    let present: HashMap<&PublicKey, &[IpNet]> =
+        live.peers.iter().map(|p| (&p.public_key, p.allowed_ips.as_slice())).collect();
+    let mut wanted_keys = HashSet::with_capacity(wanted.peers.len());
+    for peer in &wanted.peers {
+        wanted_keys.insert(peer.public_key);
+        let exact = [IpNet::from(std::net::IpAddr::V4(peer.vpn_ip))];
+        if present.get(&peer.public_key).copied() != Some(exact.as_slice()) {
+            plan.set_peers.push(*peer);
+        }
+    }
+    for peer in &live.peers {
+        if wanted.retired.contains(&peer.public_key) && !wanted_keys.contains(&peer.public_key) {
+            plan.remove_peers.push(peer.public_key);
+        } else if !wanted_keys.contains(&peer.public_key) {
+            plan.foreign.push(peer.public_key);
+        }
+    }
+    plan
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::LivePeer;
+
+    fn key(n: u8) -> PublicKey {
+        PublicKey::from_bytes([n; 32])
+    }
+
+    fn peer(n: u8) -> WantedPeer {
+        WantedPeer { public_key: key(n), vpn_ip: Ipv4Addr::new(10, 0, 0, n) }
+    }
+
+    fn live_peer(n: u8, allowed: &[&str]) -> LivePeer {
+        LivePeer {
+            public_key: key(n),
+            allowed_ips: allowed.iter().map(|a| a.parse().expect("net")).collect(),
+            endpoint: None,
+            last_handshake: None,
+            rx_bytes: 0,
+            tx_bytes: 0,
+        }
+    }
+
+    fn wanted(peers: &[u8], retired: &[u8]) -> Wanted {
+        Wanted {
+            public_key: key(200),
+            listen_port: 51820,
+            address: "10.0.0.1/24".parse().expect("net"),
+            peers: peers.iter().map(|n| peer(*n)).collect(),
+            retired: retired.iter().map(|n| key(*n)).collect(),
+        }
+    }
+
+    fn live(peers: Vec<LivePeer>) -> LiveInterface {
+        LiveInterface {
+            userspace: false,
+            up: true,
+            public_key: Some(key(200)),
+            listen_port: Some(51820),
+            addresses: vec!["10.0.0.1/24".parse().expect("net")],
+            peers,
+        }
+    }
+
+    #[test]
+    fn what_is_as_wanted_is_left_alone() {
+        let plan = diff(
+            &wanted(&[2, 3], &[]),
+            Some(&live(vec![live_peer(2, &["10.0.0.2/32"]), live_peer(3, &["10.0.0.3/32"])])),
+        );
+        assert!(plan.is_empty());
+    }
+
+    #[test]
+    fn a_missing_interface_is_made_whole() {
+        let plan = diff(&wanted(&[2], &[]), None);
+        assert!(plan.create && plan.set_key && plan.bring_up);
+        assert_eq!(plan.set_peers, [peer(2)]);
+    }
+
+    #[test]
+    fn only_the_peers_that_differ_are_touched() {
+        let there = vec![
+            live_peer(2, &["10.0.0.2/32"]),
+            live_peer(3, &[]),
+            live_peer(4, &["10.0.0.4/32", "10.0.0.0/24"]),
+            live_peer(8, &["10.0.0.8/32"]),
+            live_peer(9, &["10.0.0.9/32"]),
+        ];
+        let plan = diff(&wanted(&[2, 3, 4, 5], &[8]), Some(&live(there)));
+        assert_eq!(plan.set_peers, [peer(3), peer(4), peer(5)]);
+        assert_eq!(plan.remove_peers, [key(8)]);
+        assert_eq!(plan.foreign, [key(9)]);
+        assert!(!plan.set_key && !plan.bring_up && plan.set_port.is_none() && plan.add_address.is_none());
+    }
+
+    #[test]
+    fn a_key_that_came_back_is_not_removed() {
+        let plan = diff(&wanted(&[2], &[2]), Some(&live(vec![live_peer(2, &["10.0.0.2/32"])])));
+        assert!(plan.is_empty());
+    }
+}

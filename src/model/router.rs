@@ -1,0 +1,136 @@
+//! What the operator wants on every router, besides the tunnel itself.
+
+use super::Invalid;
+use ipnet::IpNet;
+use std::{fmt, str::FromStr};
+
+/// How much of the VPN a router may reach and be reached from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Reach {
+    /// Address with the network's prefix, everything accepted from the hub (`allowed_address`).
+    #[default]
+    Any,
+    /// Address with the network's prefix, the VPN network accepted.
+    Network,
+    /// Address and accepted source are the hub alone.
+    Hub,
+}
+
+impl Reach {
+    /// The word used in settings.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Any => "any",
+            Self::Network => "network",
+            Self::Hub => "hub",
+        }
+    }
+}
+
+impl fmt::Display for Reach {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Reach {
+    type Err = Invalid;
+
+    fn from_str(s: &str) -> Result<Self, Invalid> {
+        [Self::Any, Self::Network, Self::Hub]
+            .into_iter()
+            .find(|r| r.as_str() == s)
+            .ok_or_else(|| Invalid::new("reach", s, "is not a reach", "use any, network or hub"))
+    }
+}
+
+/// A way to manage the router that its firewall shall let the hub use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Service {
+    /// ICMP echo.
+    Icmp,
+    /// TCP 22.
+    Ssh,
+    /// TCP 8291.
+    Winbox,
+    /// TCP 8728.
+    Api,
+    /// TCP 8729.
+    ApiSsl,
+}
+
+impl Service {
+    /// All services, in the order they are written.
+    pub const ALL: [Self; 5] = [Self::Icmp, Self::Ssh, Self::Winbox, Self::Api, Self::ApiSsl];
+
+    /// The word used in settings, which is RouterOS's own name of the service.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Icmp => "icmp",
+            Self::Ssh => "ssh",
+            Self::Winbox => "winbox",
+            Self::Api => "api",
+            Self::ApiSsl => "api-ssl",
+        }
+    }
+
+    /// Its TCP port; `None` for ICMP.
+    pub const fn tcp_port(self) -> Option<u16> {
+        match self {
+            Self::Icmp => None,
+            Self::Ssh => Some(22),
+            Self::Winbox => Some(8291),
+            Self::Api => Some(8728),
+            Self::ApiSsl => Some(8729),
+        }
+    }
+}
+
+impl FromStr for Service {
+    type Err = Invalid;
+
+    fn from_str(s: &str) -> Result<Self, Invalid> {
+        Self::ALL.into_iter().find(|v| v.as_str() == s).ok_or_else(|| {
+            Invalid::new("management service", s, "is not a service", "use icmp, ssh, winbox, api or api-ssl")
+        })
+    }
+}
+
+/// The `[router]` settings: what a rendered script contains.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RouterOptions {
+    /// Name of the WireGuard interface on the router, 1 to 15 of `A-Z a-z 0-9 . _ -`.
+    pub interface: String,
+    /// UDP port on the router; 0 leaves it to the router.
+    pub listen_port: u16,
+    /// Persistent keepalive in seconds; 0 turns it off.
+    pub keepalive: u16,
+    /// Sources accepted from the hub with [`Reach::Any`].
+    pub allowed_address: Vec<IpNet>,
+    /// MTU of the interface.
+    pub mtu: u16,
+    /// Services the firewall lets the hub use; empty leaves the firewall alone.
+    pub management: Vec<Service>,
+    /// Networks behind the hub that the router reaches through the tunnel.
+    pub routes: Vec<IpNet>,
+    /// How far the tunnel reaches.
+    pub reach: Reach,
+    /// Whether the router revives a dark tunnel by itself.
+    pub watchdog: bool,
+}
+
+impl Default for RouterOptions {
+    fn default() -> Self {
+        Self {
+            interface: "wireguard-iwas".into(),
+            listen_port: 51820,
+            keepalive: 25,
+            allowed_address: vec![IpNet::V4(ipnet::Ipv4Net::default())],
+            mtu: 1420,
+            management: Vec::new(),
+            routes: Vec::new(),
+            reach: Reach::Any,
+            watchdog: false,
+        }
+    }
+}
