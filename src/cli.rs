@@ -80,7 +80,8 @@ fn unparsed(e: &clap::Error, ui: &mut Ui) -> u8 {
 }
 
 fn usage_error(e: &clap::Error) -> Error {
-    if e.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+    let missing = [ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand, ErrorKind::MissingSubcommand];
+    if missing.contains(&e.kind()) {
         return Error::new(Kind::Usage, "a command is missing").hint("\"iwas-wg --help\" shows all commands");
     }
     let text = e.render().to_string();
