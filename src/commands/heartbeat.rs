@@ -3,13 +3,17 @@
 use super::{Context, Outcome};
 use crate::{
     error::{Error, Kind},
+    fsx,
     model::{
-        LivePeer, PublicKey, State,
+        Counts, LivePeer, PublicKey, State,
         health::{observe, transition_time},
     },
-    output::json::{Envelope, HeartbeatReport, Transition, time},
+    output::{
+        Metrics,
+        json::{Envelope, HeartbeatReport, Transition, time},
+    },
 };
-use std::collections::HashMap;
+use std::{collections::HashMap, path::PathBuf};
 
 /// Read all handshakes once and note who is online
 ///
@@ -21,6 +25,9 @@ use std::collections::HashMap;
   */2 * * * * root iwas-wg heartbeat
   iwas-wg --json heartbeat")]
 pub struct Args {
+    /// Write a Prometheus textfile here, instead of heartbeat.metrics_file
+    #[arg(long, value_name = "F")]
+    metrics_file: Option<PathBuf>,
     /// Exit 0 if another iwas-wg is at work
     #[arg(long)]
     skip_if_busy: bool,
@@ -45,7 +52,10 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
     let now = ctx.now();
     let seen: HashMap<&PublicKey, &LivePeer> = live.peers.iter().map(|p| (&p.public_key, p)).collect();
 
-    let mut report = HeartbeatReport { checked: 0, online: 0, offline: 0, never: 0, changes: Vec::new() };
+    let metrics_file = args.metrics_file.as_ref().or(settings.metrics_file.as_ref());
+    let mut metrics = metrics_file.map(|_| Metrics::new());
+    let mut counts = Counts::default();
+    let mut changes = Vec::new();
     let mut from_the_future = 0_u64;
     let change = store.change()?;
     for peer in change.watched()? {
@@ -54,15 +64,13 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
         from_the_future += u64::from(future);
         let before = State::of(true, true, peer.last.as_ref());
         let after = State::of(true, true, Some(&reading));
-        report.checked += 1;
-        match after {
-            State::Online => report.online += 1,
-            State::Offline => report.offline += 1,
-            _ => report.never += 1,
+        counts.add(after);
+        if let Some(metrics) = &mut metrics {
+            metrics.peer(&peer.name, &reading);
         }
         if before != after {
             let at = transition_time(&reading, now, settings.offline_after);
-            report.changes.push(Transition {
+            changes.push(Transition {
                 name: peer.name,
                 from: before.as_str(),
                 to: after.as_str(),
@@ -76,14 +84,19 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
     change.write_heartbeat(now)?;
     change.commit()?;
 
+    if let (Some(metrics), Some(path)) = (metrics, metrics_file) {
+        fsx::replace(path, metrics.finish(counts, now).as_bytes(), 0o644)?;
+    }
     if from_the_future > 0 {
         ctx.ui.warn(&future_warning(from_the_future));
     }
-    for t in &report.changes {
+    for t in &changes {
         ctx.ui.detail(&format!("{}: {} -> {} at {}", t.name, t.from, t.to, t.at));
     }
     if ctx.ui.is_json() {
-        ctx.ui.json(&Envelope::new(report))?;
+        let checked = counts.online + counts.offline + counts.never;
+        let Counts { online, offline, never, .. } = counts;
+        ctx.ui.json(&Envelope::new(HeartbeatReport { checked, online, offline, never, changes }))?;
     }
     Ok(Outcome::Done)
 }

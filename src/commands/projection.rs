@@ -7,7 +7,7 @@ use crate::{
     error::{Error, Kind},
     fsx,
     model::{
-        PrivateKey, PublicKey,
+        PrivateKey,
         plan::{self, Plan, Wanted},
     },
     settings::Settings,
@@ -48,35 +48,58 @@ fn in_conf(settings: &Settings, e: Error) -> Error {
     Error { message: format!("{}: {}", settings.conf.display(), e.message), ..e }
 }
 
-/// The conf as it is and as it should be.
-pub(super) fn plan_conf(settings: &Settings, store: &Store, hub: &Hub) -> Result<Rewrite, Error> {
+/// The conf as it should be, and what of it somebody should look at.
+pub(super) struct ConfPlan {
+    /// The file's new content.
+    pub(super) rewrite: Rewrite,
+    /// wg-quick(8) would overwrite the file when it goes down.
+    pub(super) save_config: bool,
+}
+
+impl ConfPlan {
+    /// Writes the file if it differs.
+    pub(super) fn save(&self, settings: &Settings) -> Result<(), Error> {
+        if self.rewrite.changed {
+            if let Some(dir) = settings.conf.parent() {
+                fsx::create_dir(dir, 0o700)?;
+            }
+            fsx::replace(&settings.conf, &self.rewrite.text, 0o600)?;
+        }
+        Ok(())
+    }
+
+    /// Warns of what other hands have put into the file.
+    pub(super) fn warn(&self, ctx: &mut Context<'_>, settings: &Settings) {
+        let conf = settings.conf.display();
+        if self.save_config {
+            ctx.ui
+                .warn(&format!("{conf} has SaveConfig = true: wg-quick will overwrite it; remove that line"));
+        }
+        for key in &self.rewrite.claiming {
+            ctx.ui
+                .warn(&format!("{conf}: the peer {key} is not in the store and claims a location's address"));
+        }
+    }
+}
+
+/// Reads the conf and plans its new content; a missing one is made anew.
+pub(super) fn plan_conf(settings: &Settings, store: &Store, hub: &Hub) -> Result<ConfPlan, Error> {
     let wanted: Vec<ConfPeerWanted> = store
         .wanted_peers()?
         .into_iter()
         .map(|(name, peer)| ConfPeerWanted { name, public_key: peer.public_key, vpn_ip: peer.vpn_ip })
         .collect();
     let retired = store.retired_keys()?;
-    if let Some(bytes) = fsx::read(&settings.conf)?.map(Zeroizing::new) {
-        let conf = Conf::parse(&bytes).map_err(|e| in_conf(settings, e.into()))?;
-        Ok(conf.rewrite(&wanted, &retired))
-    } else {
-        let key = hub_key(settings, hub)?;
-        let fresh = Conf::new_hub(&key, hub_address(settings), settings.listen_port);
-        let conf = Conf::parse(&fresh).map_err(|e| in_conf(settings, e.into()))?;
-        Ok(Rewrite { changed: true, ..conf.rewrite(&wanted, &retired) })
-    }
-}
-
-/// Writes the conf if it differs; returns the keys in it that the store does not know.
-pub(super) fn write_conf(settings: &Settings, store: &Store) -> Result<Vec<PublicKey>, Error> {
-    let rewrite = plan_conf(settings, store, &store.hub()?)?;
-    if rewrite.changed {
-        if let Some(dir) = settings.conf.parent() {
-            fsx::create_dir(dir, 0o700)?;
-        }
-        fsx::replace(&settings.conf, &rewrite.text, 0o600)?;
-    }
-    Ok(rewrite.foreign)
+    let there = fsx::read(&settings.conf)?.map(Zeroizing::new);
+    let is_new = there.is_none();
+    let bytes = match there {
+        Some(bytes) => bytes,
+        None => Conf::new_hub(&hub_key(settings, hub)?, hub_address(settings), settings.listen_port),
+    };
+    let conf = Conf::parse(&bytes).map_err(|e| in_conf(settings, e.into()))?;
+    let mut rewrite = conf.rewrite(&wanted, &retired);
+    rewrite.changed |= is_new;
+    Ok(ConfPlan { rewrite, save_config: conf.save_config() })
 }
 
 /// What the store wants of the interface.
@@ -128,8 +151,11 @@ pub(super) fn project(
     store: &Store,
     difference: &Plan,
 ) -> Result<(), Error> {
-    let conf = write_conf(settings, store).map(drop);
     let hub = store.hub()?;
+    let conf = plan_conf(settings, store, &hub).and_then(|plan| {
+        plan.warn(ctx, settings);
+        plan.save(settings)
+    });
     let interface = if difference.is_empty() { Ok(()) } else { apply(ctx, settings, &hub, difference) };
     match conf.and(interface) {
         Ok(()) => Ok(()),

@@ -35,22 +35,23 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
     let hub = store.hub()?;
     let conf = projection::plan_conf(&settings, &store, &hub)?;
     let plan = projection::plan_interface(ctx, &settings, &store, &hub)?;
-    let differs = conf.changed || !plan.is_empty();
+    let differs = conf.rewrite.changed || !plan.is_empty();
+    conf.warn(ctx, &settings);
     let dry_run = args.dry_run || args.check;
     if differs && !dry_run {
-        projection::write_conf(&settings, &store)?;
+        conf.save(&settings)?;
         if !plan.is_empty() {
             projection::apply(ctx, &settings, &hub, &plan)?;
         }
     }
-    let foreign: BTreeSet<_> = plan.foreign.iter().chain(&conf.foreign).collect();
+    let foreign: BTreeSet<_> = plan.foreign.iter().chain(&conf.rewrite.foreign).collect();
     let report = HubChange {
         changed: differs && !dry_run,
         action: if differs { "synced" } else { "unchanged" },
         dry_run,
         interface: settings.interface.to_string(),
         public_key: hub.public_key.to_string(),
-        steps: steps(&settings, &plan, Some(&conf)),
+        steps: steps(&settings, &plan, Some(&conf.rewrite)),
         foreign_peers: foreign.iter().map(ToString::to_string).collect(),
     };
     if ctx.ui.is_json() {

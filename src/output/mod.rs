@@ -4,9 +4,11 @@
 //! standard error. A reader that closed the pipe is no failure, a full disk is one.
 
 pub mod json;
+mod metrics;
 mod progress;
 mod table;
 
+pub use metrics::Metrics;
 pub use progress::Progress;
 pub use table::{Column, Table};
 

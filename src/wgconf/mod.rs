@@ -9,6 +9,8 @@
 
 mod parse;
 mod rewrite;
+#[cfg(test)]
+mod tests;
 
 use crate::model::{LocationName, PrivateKey, PublicKey};
 use ipnet::{IpNet, Ipv4Net};
@@ -107,7 +109,7 @@ pub struct Rewrite {
     pub removed: usize,
     /// Peers in the file that are neither wanted nor retired, each once, in the file's order.
     pub foreign: Vec<PublicKey>,
-    /// Those of `foreign` whose allowed IPs hold exactly the `/32` of a wanted peer: `WireGuard`
+    /// Those of `foreign` whose allowed IPs hold exactly the `/32` of a wanted peer: WireGuard
     /// gives such an address to whoever comes last in the file.
     pub claiming: Vec<PublicKey>,
 }
@@ -148,7 +150,7 @@ impl Conf {
     fn peer(&self, block: &Block) -> ConfPeer {
         let above = block.header.checked_sub(1).filter(|&i| self.lines[i].kind == Kind::Comment);
         let above = above.map(|i| self.line(i).trim_matches(|c| c == '#' || parse::is_space(c)));
-        let inside = self.body(block).find_map(|i| self.friendly_name(i));
+        let inside = block.body().find_map(|i| self.friendly_name(i));
         let beside = above.and_then(parse::friendly_name);
         ConfPeer {
             public_key: block.public_key,
@@ -171,15 +173,9 @@ impl Conf {
         &self.text[self.lines[index].start..self.lines[index].end]
     }
 
-    /// The lines below a block's `[Peer]` up to its last setting. What follows that, comments and
-    /// blank lines, belongs to the next block.
-    #[expect(clippy::unused_self, reason = "reads as a question to the conf, like its neighbours")]
-    fn body(&self, block: &Block) -> std::ops::RangeInclusive<usize> {
-        block.header + 1..=block.last
-    }
-
     fn allowed_ips(&self, block: &Block) -> impl Iterator<Item = Option<IpNet>> {
-        self.body(block)
+        block
+            .body()
             .filter(|&i| self.lines[i].kind == Kind::Peer(Key::AllowedIps))
             .flat_map(|i| parse::networks(parse::value(self.line(i))))
     }

@@ -6,7 +6,7 @@
 use super::{Conf, ConfError, Fault};
 use crate::model::{PrivateKey, PublicKey};
 use ipnet::IpNet;
-use std::net::IpAddr;
+use std::{net::IpAddr, ops::RangeInclusive};
 use zeroize::Zeroizing;
 
 /// One line: where it is in the text, ending included, and what it is.
@@ -51,6 +51,14 @@ pub(super) struct Block {
     /// Line of the public key.
     pub(super) key_line: usize,
     pub(super) public_key: PublicKey,
+}
+
+impl Block {
+    /// The lines below `[Peer]` up to the last setting. What follows that, comments and blank
+    /// lines, belongs to the next block.
+    pub(super) fn body(&self) -> RangeInclusive<usize> {
+        self.header + 1..=self.last
+    }
 }
 
 /// A line before the section it stands in is known.

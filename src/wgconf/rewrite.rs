@@ -89,7 +89,7 @@ impl Conf {
     }
 
     fn faults(&self, block: &Block, wanted: &ConfPeerWanted) -> Faults {
-        let mut names = self.body(block).filter_map(|i| self.friendly_name(i));
+        let mut names = block.body().filter_map(|i| self.friendly_name(i));
         let mut allowed = self.allowed_ips(block).peekable();
         let right = |net: Option<ipnet::IpNet>| {
             net.is_some_and(|net| net.addr() == wanted.vpn_ip && net.prefix_len() == 32)
@@ -128,7 +128,7 @@ impl Conf {
                         .checked_sub(1)
                         .filter(|&i| i >= next && self.lines[i].kind == Kind::Blank);
                     out.copy_until(next, blank.unwrap_or(block.header));
-                    for i in self.body(block) {
+                    for i in block.body() {
                         if self.lines[i].kind == Kind::Comment && self.friendly_name(i).is_none() {
                             out.copy(i..=i);
                         }
@@ -177,14 +177,14 @@ impl<'a> Writer<'a> {
 
     /// Copies lines as they are.
     fn copy(&mut self, lines: std::ops::RangeInclusive<usize>) {
-        let (Some(first), last) = (lines.clone().next(), *lines.end()) else { return };
+        let (first, last) = (*lines.start(), *lines.end());
         // Where lines went between a comment and a section, the comment must not become its heading.
         let orphan = self.copied.filter(|&i| i + 1 != first && self.conf.lines[i].kind == Kind::Comment);
         if orphan.is_some() && self.conf.lines[first].kind == Kind::Section {
             self.write(self.newline);
         }
-        let all = self.conf.lines[first].start..self.conf.lines[last].end;
-        self.write(&self.conf.text[all]);
+        let conf = self.conf;
+        self.write(&conf.text[conf.lines[first].start..conf.lines[last].end]);
         self.copied = Some(last);
     }
 
@@ -193,13 +193,13 @@ impl<'a> Writer<'a> {
         let conf = self.conf;
         let name = format!("# friendly_name = {}", wanted.name);
         let allowed = format!("{}/32", wanted.vpn_ip);
-        let mut named = conf.body(block).any(|i| conf.friendly_name(i).is_some());
-        let has_allowed = conf.body(block).any(|i| conf.lines[i].kind == Kind::Peer(Key::AllowedIps));
+        let mut named = block.body().any(|i| conf.friendly_name(i).is_some());
+        let has_allowed = block.body().any(|i| conf.lines[i].kind == Kind::Peer(Key::AllowedIps));
         if !named {
             self.insert(&name);
         }
         let mut limited = false;
-        for i in conf.body(block) {
+        for i in block.body() {
             let line = conf.line(i);
             if faults.name && conf.friendly_name(i).is_some() {
                 if named {

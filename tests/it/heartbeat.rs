@@ -109,3 +109,31 @@ fn offline_after_is_a_setting() {
     hub.shake(&key, 61);
     assert_eq!(hub.run(&["--json", "heartbeat"]).ok().json()["offline"], 1);
 }
+
+#[test]
+fn the_metrics_file_is_whole_public_and_without_time_stamps() {
+    use std::os::unix::fs::PermissionsExt;
+    let hub = Hub::up();
+    let (a, _) = (hub.add("a"), hub.add("b"));
+    hub.shake(&a, 10);
+    let path = hub.path("iwas.prom");
+    hub.run(&["heartbeat", "--metrics-file", path.to_str().expect("path")]).ok();
+    assert_eq!(std::fs::metadata(&path).expect("file").permissions().mode() & 0o777, 0o644);
+    let text = std::fs::read_to_string(&path).expect("file");
+    for line in [
+        "iwas_wg_peer_up{location=\"a\"} 1",
+        "iwas_wg_peer_up{location=\"b\"} 0",
+        "iwas_wg_peer_last_handshake_timestamp_seconds{location=\"a\"} 1795427990",
+        "iwas_wg_peer_receive_bytes_total{location=\"a\"} 1234",
+        "iwas_wg_peers{state=\"never\"} 1",
+        "iwas_wg_heartbeat_timestamp_seconds 1795428000",
+    ] {
+        assert!(text.lines().any(|l| l == line), "{line} is not in\n{text}");
+    }
+    assert!(!text.contains("seconds{location=\"b\"}"), "a handshake that never was");
+    let mut families = std::collections::BTreeSet::new();
+    assert!(text.lines().filter(|l| l.starts_with("# TYPE")).all(|l| families.insert(l)), "a family twice");
+    hub.edit_settings("metrics_file  = \"\"", "metrics_file = \"/from-settings.prom\"");
+    hub.run(&["heartbeat"]).ok();
+    assert!(hub.path("from-settings.prom").exists());
+}
