@@ -4,6 +4,7 @@
 
 mod addresses;
 mod conf;
+mod generated;
 mod heartbeat;
 mod init;
 mod location;
