@@ -122,6 +122,53 @@ pub fn replace(path: &Path, bytes: &[u8], mode: u32) -> Result<bool, FsError> {
     Ok(true)
 }
 
+/// Gives a file another name in the same directory.
+///
+/// # Errors
+/// [`FsError`]; it has its old name then.
+pub fn rename(from: &Path, to: &Path) -> Result<(), FsError> {
+    fs::rename(from, to).and_then(|()| sync_parent(to)).map_err(failed("rename", from))
+}
+
+/// A file in the making: 0600, under a temporary name beside its place, gone when dropped.
+#[derive(Debug)]
+pub struct Draft {
+    temp: tempfile::NamedTempFile,
+    place: PathBuf,
+}
+
+impl Draft {
+    /// Begins an empty file that will be `place`.
+    ///
+    /// # Errors
+    /// [`FsError`] if the directory does not allow it.
+    pub fn begin(place: &Path) -> Result<Self, FsError> {
+        let dir = place.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let temp = tempfile::Builder::new()
+            .prefix(".iwas-wg.")
+            .permissions(Permissions::from_mode(0o600))
+            .tempfile_in(dir)
+            .map_err(failed("write", place))?;
+        Ok(Self { temp, place: place.to_owned() })
+    }
+
+    /// Where it is for now.
+    pub fn path(&self) -> &Path {
+        self.temp.path()
+    }
+
+    /// Makes it durable and gives it its name, replacing what had it.
+    ///
+    /// # Errors
+    /// [`FsError`]; what had the name has it still.
+    pub fn finish(self) -> Result<(), FsError> {
+        let fail = failed("write", &self.place);
+        File::open(self.temp.path()).and_then(|f| f.sync_all()).map_err(&fail)?;
+        self.temp.persist(&self.place).map_err(|e| fail(e.error))?;
+        sync_parent(&self.place).map_err(&fail)
+    }
+}
+
 fn sync_parent(path: &Path) -> io::Result<()> {
     let dir = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     File::open(dir)?.sync_all()

@@ -4,6 +4,7 @@
 //! command joins the rooms and hands results to the `Ui`. Every change goes the same way: read,
 //! plan, prepare all that can fail, commit, project onto conf and interface, print.
 
+mod backup;
 mod completions;
 mod context;
 mod down;
@@ -47,6 +48,8 @@ pub enum Command {
     Status(status::Args),
     Heartbeat(heartbeat::Args),
     Sync(sync::Args),
+    Backup(backup::BackupArgs),
+    Restore(backup::RestoreArgs),
     Completions(completions::Args),
     Generate(generate::Args),
 }
@@ -67,6 +70,8 @@ impl Command {
             Self::Status(args) => status::run(&args, ctx),
             Self::Heartbeat(args) => heartbeat::run(&args, ctx),
             Self::Sync(args) => sync::run(&args, ctx),
+            Self::Backup(args) => backup::backup(&args, ctx),
+            Self::Restore(args) => backup::restore(&args, ctx),
             Self::Completions(args) => completions::run(&args, ctx),
             Self::Generate(args) => generate::run(args, ctx),
         }

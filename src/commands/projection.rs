@@ -7,7 +7,7 @@ use crate::{
     error::{Error, Kind},
     fsx,
     model::{
-        PrivateKey,
+        PrivateKey, PublicKey,
         plan::{self, Plan, Wanted},
     },
     settings::Settings,
@@ -16,6 +16,7 @@ use crate::{
     wgconf::{Conf, ConfPeerWanted, Rewrite},
 };
 use ipnet::Ipv4Net;
+use std::collections::HashSet;
 use zeroize::Zeroizing;
 
 /// The hub's address with the prefix length of its network.
@@ -82,14 +83,21 @@ impl ConfPlan {
     }
 }
 
-/// Reads the conf and plans its new content; a missing one is made anew.
-pub(super) fn plan_conf(settings: &Settings, store: &Store, hub: &Hub) -> Result<ConfPlan, Error> {
+/// Reads the conf and plans its new content; a missing one is made anew. Besides the keys that
+/// the store has retired, those in `pruned` leave it.
+pub(super) fn plan_conf(
+    settings: &Settings,
+    store: &Store,
+    hub: &Hub,
+    pruned: &HashSet<PublicKey>,
+) -> Result<ConfPlan, Error> {
     let wanted: Vec<ConfPeerWanted> = store
         .wanted_peers()?
         .into_iter()
         .map(|(name, peer)| ConfPeerWanted { name, public_key: peer.public_key, vpn_ip: peer.vpn_ip })
         .collect();
-    let retired = store.retired_keys()?;
+    let mut retired = store.retired_keys()?;
+    retired.extend(pruned);
     let there = fsx::read(&settings.conf)?.map(Zeroizing::new);
     let is_new = there.is_none();
     let bytes = match there {
@@ -152,7 +160,7 @@ pub(super) fn project(
     difference: &Plan,
 ) -> Result<(), Error> {
     let hub = store.hub()?;
-    let conf = plan_conf(settings, store, &hub).and_then(|plan| {
+    let conf = plan_conf(settings, store, &hub, &HashSet::new()).and_then(|plan| {
         plan.warn(ctx, settings);
         plan.save(settings)
     });

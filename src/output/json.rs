@@ -233,6 +233,19 @@ pub struct HubChange {
     pub foreign_peers: Vec<String>,
 }
 
+/// `backup` and `restore`.
+#[derive(Debug, Serialize)]
+pub struct BackupReport {
+    /// Whether anything was written.
+    pub changed: bool,
+    /// What was done: `backed-up`, `restored`, `unchanged`.
+    pub action: &'static str,
+    /// The backup.
+    pub file: String,
+    /// Where the replaced store is kept.
+    pub replaced: Option<String>,
+}
+
 #[derive(Debug, Serialize)]
 struct ErrorBody<'a> {
     code: &'static str,
