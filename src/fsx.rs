@@ -13,6 +13,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+/// How the names of temporary files begin.
+const TEMPORARY: &str = ".iwas-wg.";
+
 /// A file operation that failed: what was tried, on which path, and why.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot {action} {}: {}", path.display(), reason(source))]
@@ -102,7 +105,7 @@ pub fn replace(path: &Path, bytes: &[u8], mode: u32) -> Result<bool, FsError> {
     };
     let dir = target.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut temp = tempfile::Builder::new()
-        .prefix(".iwas-wg.")
+        .prefix(TEMPORARY)
         .permissions(Permissions::from_mode(0o600))
         .tempfile_in(dir)
         .map_err(&fail)?;
@@ -120,6 +123,19 @@ pub fn replace(path: &Path, bytes: &[u8], mode: u32) -> Result<bool, FsError> {
     temp.persist(&target).map_err(|e| fail(e.error))?;
     sync_parent(&target).map_err(fail)?;
     Ok(true)
+}
+
+/// Removes temporary files of ours that a killed process left in a directory. Only for holders of
+/// the lock: nobody else writes there then.
+pub fn sweep(dir: &Path) {
+    let Ok(entries) = fs::read_dir(dir) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        if entry.file_name().to_string_lossy().starts_with(TEMPORARY) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
 }
 
 /// Gives a file another name in the same directory.
@@ -145,7 +161,7 @@ impl Draft {
     pub fn begin(place: &Path) -> Result<Self, FsError> {
         let dir = place.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let temp = tempfile::Builder::new()
-            .prefix(".iwas-wg.")
+            .prefix(TEMPORARY)
             .permissions(Permissions::from_mode(0o600))
             .tempfile_in(dir)
             .map_err(failed("write", place))?;

@@ -6,6 +6,7 @@ use super::{
 };
 use crate::{
     error::Error,
+    fsx,
     model::PublicKey,
     output::json::{Envelope, HubChange},
 };
@@ -55,6 +56,11 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
     }
     let differs = conf.rewrite.changed || !plan.is_empty();
     conf.warn(ctx, &settings);
+    if !dry_run {
+        for dir in [&settings.conf, &settings.places.database].into_iter().filter_map(|f| f.parent()) {
+            fsx::sweep(dir);
+        }
+    }
     if differs && !dry_run {
         conf.save(&settings)?;
         if !plan.is_empty() {

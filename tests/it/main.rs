@@ -5,6 +5,7 @@
 mod addresses;
 mod backup;
 mod conf;
+mod crash;
 mod generated;
 mod heartbeat;
 mod init;
