@@ -9,6 +9,7 @@ mod crash;
 mod generated;
 mod heartbeat;
 mod init;
+mod layers;
 mod location;
 mod output;
 mod processes;
