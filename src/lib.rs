@@ -1,3 +1,4 @@
 //! iwas-wg
 #![allow(missing_docs)]
 pub mod model;
+pub mod script;
