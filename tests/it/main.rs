@@ -18,3 +18,4 @@ mod secrets;
 mod status;
 mod support;
 mod sync;
+mod wg_quick;
