@@ -113,11 +113,12 @@ pub(super) fn restore(args: &RestoreArgs, ctx: &mut Context<'_>) -> Result<Outco
     } else {
         Store::create_from(&database, source)?;
     }
-    let mut said = format!("{} is the store now", args.file.display());
-    if let Some(kept) = &kept {
-        said += &format!("; the replaced one is {}", kept.display());
-    }
-    said += "; \"iwas-wg sync\" brings interface and conf in line";
+    let replaced =
+        kept.as_ref().map_or_else(String::new, |kept| format!("; the replaced one is {}", kept.display()));
+    let said = format!(
+        "{} is the store now{replaced}; \"iwas-wg sync\" brings interface and conf in line",
+        args.file.display()
+    );
     report(ctx, "restored", &args.file, kept.as_deref(), &said)
 }
 

@@ -7,6 +7,7 @@
 mod backup;
 mod completions;
 mod context;
+mod doctor;
 mod down;
 mod filter;
 mod generate;
@@ -48,6 +49,7 @@ pub enum Command {
     Status(status::Args),
     Heartbeat(heartbeat::Args),
     Sync(sync::Args),
+    Doctor(doctor::Args),
     Backup(backup::BackupArgs),
     Restore(backup::RestoreArgs),
     Completions(completions::Args),
@@ -70,6 +72,7 @@ impl Command {
             Self::Status(args) => status::run(&args, ctx),
             Self::Heartbeat(args) => heartbeat::run(&args, ctx),
             Self::Sync(args) => sync::run(&args, ctx),
+            Self::Doctor(args) => doctor::run(&args, ctx),
             Self::Backup(args) => backup::backup(&args, ctx),
             Self::Restore(args) => backup::restore(&args, ctx),
             Self::Completions(args) => completions::run(&args, ctx),

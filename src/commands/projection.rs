@@ -55,6 +55,8 @@ pub(super) struct ConfPlan {
     pub(super) rewrite: Rewrite,
     /// wg-quick(8) would overwrite the file when it goes down.
     pub(super) save_config: bool,
+    /// wg-quick(8) adds no routes.
+    pub(super) table_off: bool,
 }
 
 impl ConfPlan {
@@ -107,7 +109,7 @@ pub(super) fn plan_conf(
     let conf = Conf::parse(&bytes).map_err(|e| in_conf(settings, e.into()))?;
     let mut rewrite = conf.rewrite(&wanted, &retired);
     rewrite.changed |= is_new;
-    Ok(ConfPlan { rewrite, save_config: conf.save_config() })
+    Ok(ConfPlan { rewrite, save_config: conf.save_config(), table_off: conf.table_off() })
 }
 
 /// What the store wants of the interface.

@@ -233,6 +233,28 @@ pub struct HubChange {
     pub foreign_peers: Vec<String>,
 }
 
+/// One check of `doctor`.
+#[derive(Debug, Serialize)]
+pub struct CheckReport {
+    /// What was looked at.
+    pub check: &'static str,
+    /// `ok`, `warning` or `fault`.
+    pub verdict: &'static str,
+    /// What was found.
+    pub message: String,
+    /// What mends it.
+    pub remedy: Option<String>,
+}
+
+/// `doctor`.
+#[derive(Debug, Serialize)]
+pub struct DoctorReport {
+    /// Whether there is no fault.
+    pub healthy: bool,
+    /// In the order they were made.
+    pub checks: Vec<CheckReport>,
+}
+
 /// `backup` and `restore`.
 #[derive(Debug, Serialize)]
 pub struct BackupReport {

@@ -6,6 +6,7 @@ mod addresses;
 mod backup;
 mod conf;
 mod crash;
+mod doctor;
 mod generated;
 mod heartbeat;
 mod init;
