@@ -79,6 +79,8 @@ pub struct Context<'a> {
     pub ui: Ui,
     /// The global flags.
     pub global: Global,
+    /// The command line's definition: handed down, since a command must not know the room above.
+    pub definition: fn() -> clap::Command,
 }
 
 impl Context<'_> {

@@ -2,7 +2,7 @@
 
 use crate::{
     error::Error,
-    model::{Counts, Location, State},
+    model::{Counts, Description, Location, Org, State},
 };
 use jiff::Timestamp;
 use serde::Serialize;
@@ -54,8 +54,8 @@ impl<'a> LocationReport<'a> {
         let reading = l.reading.as_ref();
         Self {
             name: l.name.as_str(),
-            org: l.org.as_ref().map(super::super::model::name::Org::as_str),
-            description: l.description.as_ref().map(super::super::model::name::Description::as_str),
+            org: l.org.as_ref().map(Org::as_str),
+            description: l.description.as_ref().map(Description::as_str),
             tags: &l.tags,
             vpn_ip: l.vpn_ip,
             vpn_public_key: l.public_key.map(|k| k.to_string()),

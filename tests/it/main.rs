@@ -10,6 +10,7 @@ mod doctor;
 mod generated;
 mod heartbeat;
 mod init;
+mod layers;
 mod location;
 mod output;
 mod processes;
