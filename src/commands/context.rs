@@ -167,6 +167,13 @@ impl Context<'_> {
         Ok(PrivateKey::from_random(bytes))
     }
 
+    /// Warns before a private key goes where others can read it.
+    pub(super) fn warn_if_public(&mut self) {
+        if self.env.terminal.stdout_is_public {
+            self.ui.warn("others can read the file or terminal that this private key goes to; use umask 077");
+        }
+    }
+
     /// Asks before something is taken away; without a terminal only `--yes` will do.
     ///
     /// # Errors

@@ -155,6 +155,9 @@ fn provision(args: &ProvisionArgs, ctx: &mut Context<'_>) -> Result<Outcome, Err
     let difference = Plan { set_peers: vec![peer], ..Plan::default() };
     let projected = project(ctx, &settings, &store, &difference);
     let said = format!("provisioned {name} at {vpn_ip}");
+    if prepared.private_key().is_some() {
+        ctx.warn_if_public();
+    }
     let printed = report(ctx, "provisioned", false, &location, Some(&script), &said);
     projected.and(printed).map(|()| Outcome::Done)
 }

@@ -214,6 +214,15 @@ pub struct ScriptReport<'a> {
     pub persistent_keepalive_seconds: u16,
 }
 
+/// `script render --all`.
+#[derive(Debug, Serialize)]
+pub struct ScriptsReport {
+    /// Paths of the scripts.
+    pub written: Vec<String>,
+    /// Locations whose key the hub does not have.
+    pub skipped: Vec<String>,
+}
+
 /// `init`, `up`, `down` and `sync`.
 #[derive(Debug, Serialize)]
 pub struct HubChange {

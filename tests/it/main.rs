@@ -16,6 +16,7 @@ mod location;
 mod output;
 mod processes;
 mod provision;
+mod scripts;
 mod secrets;
 mod status;
 mod support;
