@@ -52,6 +52,12 @@ pub fn read(path: &Path) -> Result<Option<Vec<u8>>, FsError> {
     }
 }
 
+/// Whether both names lead to one file. Looks without opening: see the note on locks in `store`.
+pub fn is_same(a: &Path, b: &Path) -> bool {
+    let identity = |path: &Path| path.metadata().map(|m| (m.dev(), m.ino())).ok();
+    identity(a).is_some_and(|a| identity(b) == Some(a))
+}
+
 /// Makes a directory and its parents; only what is made gets the mode.
 ///
 /// # Errors
