@@ -215,7 +215,15 @@ pub enum LockError {
 /// the store would drop `SQLite`'s own locks.
 #[derive(Debug)]
 pub struct Lock {
-    _file: File,
+    file: File,
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing alone is not enough: between fork and exec a child has the descriptor as well,
+        // and the next of us would find the lock held by nobody.
+        let _ = self.file.unlock();
+    }
 }
 
 impl Lock {
@@ -261,7 +269,7 @@ impl Lock {
         // The note is for waiters' messages only: failing to write it harms nobody.
         let note = format!("pid {}, {who}\n", std::process::id());
         let _ = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(note.as_bytes()));
-        Ok(Self { _file: file })
+        Ok(Self { file })
     }
 }
 
