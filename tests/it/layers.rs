@@ -19,7 +19,7 @@ const fn room(name: &'static str, rooms: &'static [&'static str], crates: &'stat
 
 const ROOMS: &[Room] = &[
     room("model", &[], &["base64", "x25519_dalek"]),
-    room("fsx", &["model"], &["tempfile"]),
+    room("fsx", &["model"], &["tempfile", "rustix"]),
     // The devices are a part of the outside world.
     room("env", &["model", "device"], &["getrandom", "rustix"]),
     room("store", &["model", "fsx"], &["rusqlite"]),
