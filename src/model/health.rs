@@ -1,5 +1,6 @@
 //! From the age of a handshake to the state of a site.
 
+use super::LivePeer;
 use jiff::Timestamp;
 
 /// What one reading saw of a peer.
@@ -93,6 +94,45 @@ pub fn is_fresh(last: Timestamp, now: Timestamp, offline_after: u32) -> bool {
     now.as_second() - last.as_second() < i64::from(offline_after)
 }
 
+/// What is now known of a peer: what the interface shows, over what was known before. The flag
+/// says that the handshake lies in the future and was counted as now.
+///
+/// A peer that the interface has lost, or that has not shaken hands since the interface was made
+/// again, keeps its last known handshake; it is just not online.
+pub fn observe(
+    last: Option<&Reading>,
+    live: Option<&LivePeer>,
+    now: Timestamp,
+    offline_after: u32,
+) -> (Reading, bool) {
+    let known = last.and_then(|r| r.last_handshake);
+    let shown = live.and_then(|p| p.last_handshake);
+    let future = shown.is_some_and(|t| t.as_second() > now.as_second());
+    let handshake = if future { Some(now) } else { shown };
+    let reading = Reading {
+        is_online: handshake.is_some_and(|t| is_fresh(t, now, offline_after)),
+        last_handshake: handshake.max(known.filter(|t| *t <= now)).or(known),
+        endpoint: live
+            .and_then(|p| p.endpoint)
+            .map(|e| e.to_string())
+            .or_else(|| last.and_then(|r| r.endpoint.clone())),
+        rx_bytes: live.map_or_else(|| last.map_or(0, |r| r.rx_bytes), |p| p.rx_bytes),
+        tx_bytes: live.map_or_else(|| last.map_or(0, |r| r.tx_bytes), |p| p.tx_bytes),
+    };
+    (reading, future)
+}
+
+/// When a change of state happened: at the handshake, or when the limit passed.
+pub fn transition_time(reading: &Reading, now: Timestamp, offline_after: u32) -> Timestamp {
+    match reading.last_handshake {
+        Some(t) if reading.is_online => t,
+        Some(t) => {
+            Timestamp::from_second(t.as_second() + i64::from(offline_after)).map_or(now, |t| t.min(now))
+        }
+        None => now,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -106,6 +146,37 @@ mod tests {
         assert!(is_fresh(at(1000), at(1179), 180));
         assert!(!is_fresh(at(1000), at(1180), 180));
         assert!(is_fresh(at(1000), at(1000), 180));
+    }
+
+    fn live(handshake: Option<i64>) -> LivePeer {
+        LivePeer {
+            public_key: crate::model::PublicKey::from_bytes([1; 32]),
+            allowed_ips: Vec::new(),
+            endpoint: None,
+            last_handshake: handshake.map(at),
+            rx_bytes: 5,
+            tx_bytes: 6,
+        }
+    }
+
+    #[test]
+    fn a_handshake_ahead_of_the_clock_counts_as_now() {
+        let (r, future) = observe(None, Some(&live(Some(2000))), at(1000), 180);
+        assert!(future && r.is_online);
+        assert_eq!(r.last_handshake, Some(at(1000)));
+    }
+
+    #[test]
+    fn a_peer_that_lost_its_session_keeps_its_last_handshake() {
+        let (online, _) = observe(None, Some(&live(Some(990))), at(1000), 180);
+        for seen in [None, Some(live(None))] {
+            let (r, _) = observe(Some(&online), seen.as_ref(), at(1010), 180);
+            assert!(!r.is_online);
+            assert_eq!(r.last_handshake, Some(at(990)));
+            assert_eq!(State::of(true, true, Some(&r)), State::Offline);
+            assert_eq!(transition_time(&r, at(1010), 180), at(1010));
+            assert_eq!(transition_time(&r, at(9999), 180), at(1170));
+        }
     }
 
     #[test]

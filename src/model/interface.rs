@@ -1,4 +1,4 @@
-//! What is seen on a WireGuard interface at one moment.
+//! What is seen on a `WireGuard` interface at one moment.
 
 use super::{Invalid, PublicKey};
 use ipnet::{IpNet, Ipv4Net};

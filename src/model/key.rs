@@ -1,4 +1,4 @@
-//! WireGuard keys (X25519, RFC 7748), 32 bytes, written as 44 characters of base64.
+//! `WireGuard` keys (X25519, RFC 7748), 32 bytes, written as 44 characters of base64.
 //!
 //! A private key has no `Debug`, `Display`, `Clone` or `Serialize`: it can only leave
 //! through [`PrivateKey::expose`], which is easy to search for, and is wiped when dropped.
@@ -8,7 +8,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use std::{fmt, str::FromStr};
 use zeroize::{Zeroize, Zeroizing};
 
-/// Length of every WireGuard key in bytes.
+/// Length of every `WireGuard` key in bytes.
 pub const KEY_LEN: usize = 32;
 
 /// A peer's public key.
@@ -58,8 +58,8 @@ pub struct PrivateKey(Zeroizing<[u8; KEY_LEN]>);
 impl PrivateKey {
     /// Makes a private key of 32 random bytes by clamping them.
     pub fn from_random(mut bytes: Zeroizing<[u8; KEY_LEN]>) -> Self {
-        bytes[0] &= 248;
-        bytes[31] = (bytes[31] & 127) | 64;
+        bytes[0] &= 0b1111_1000;
+        bytes[31] = (bytes[31] & 0b0111_1111) | 0b0100_0000;
         Self(bytes)
     }
 
@@ -94,9 +94,8 @@ impl PrivateKey {
 
 /// Strict base64 of exactly 32 bytes.
 fn decode(s: &str) -> Result<Zeroizing<[u8; KEY_LEN]>, &'static str> {
-    let mut decoded = match STANDARD.decode(s) {
-        Ok(bytes) => bytes,
-        Err(_) => return Err("is not base64"),
+    let Ok(mut decoded) = STANDARD.decode(s) else {
+        return Err("is not base64");
     };
     let result = match <[u8; KEY_LEN]>::try_from(decoded.as_slice()) {
         Ok(bytes) => Ok(Zeroizing::new(bytes)),

@@ -63,7 +63,7 @@ impl Service {
     /// All services, in the order they are written.
     pub const ALL: [Self; 5] = [Self::Icmp, Self::Ssh, Self::Winbox, Self::Api, Self::ApiSsl];
 
-    /// The word used in settings, which is RouterOS's own name of the service.
+    /// The word used in settings, which is `RouterOS`'s own name of the service.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Icmp => "icmp",
@@ -99,7 +99,7 @@ impl FromStr for Service {
 /// The `[router]` settings: what a rendered script contains.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RouterOptions {
-    /// Name of the WireGuard interface on the router, 1 to 15 of `A-Z a-z 0-9 . _ -`.
+    /// Name of the `WireGuard` interface on the router, 1 to 15 of `A-Z a-z 0-9 . _ -`.
     pub interface: String,
     /// UDP port on the router; 0 leaves it to the router.
     pub listen_port: u16,

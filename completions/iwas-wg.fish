@@ -1,0 +1,1 @@
+IWAS_WG_COMPLETE=fish iwas-wg 2>/dev/null | source

@@ -1,0 +1,97 @@
+//! The command line: global flags, parsing, dispatch, and the last word on every failure.
+
+use crate::{
+    commands::{Command, Context, Global, Outcome},
+    env::Env,
+    error::{Error, Kind},
+    output::{Style, Ui},
+};
+use clap::{CommandFactory, Parser, error::ErrorKind};
+use std::ffi::OsString;
+
+/// Onboard `MikroTik` routers to a `WireGuard` hub and know which site is dark
+#[derive(Debug, Parser)]
+#[command(name = "iwas-wg", version, propagate_version = true, arg_required_else_help = true)]
+#[command(disable_help_subcommand = true, max_term_width = 100)]
+#[command(after_long_help = "Exit status:
+  0 done   1 failed   2 usage   3 not found   4 conflict   5 differs   6 bad state
+  7 denied   8 busy   9 the store is committed, but interface or conf is not in line
+
+Examples:
+  iwas-wg init --endpoint vpn.example.com && iwas-wg up
+  iwas-wg location add cafe-central > cafe-central.rsc
+  iwas-wg status")]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// The definition of the command line, for help, man pages and completions.
+pub fn command() -> clap::Command {
+    Cli::command()
+}
+
+/// Answers a shell that asks for completions and then ends the process; returns otherwise.
+pub fn complete() {
+    clap_complete::CompleteEnv::with_factory(command).var("IWAS_WG_COMPLETE").completer("iwas-wg").complete();
+}
+
+/// Runs the program and returns its exit code.
+pub fn run(args: impl IntoIterator<Item = OsString>, env: &mut Env) -> u8 {
+    let args: Vec<OsString> = args.into_iter().collect();
+    let cli = match Cli::try_parse_from(&args) {
+        Ok(cli) => cli,
+        Err(e) => {
+            let json = args.iter().any(|a| a == "--json");
+            let mut ui = Ui::new(env, Style { json, ..Style::default() });
+            return unparsed(&e, &mut ui);
+        }
+    };
+    let ui = Ui::new(env, cli.global.style());
+    let mut ctx = Context { env, ui, global: cli.global };
+    let result = cli.command.run(&mut ctx);
+    // What the command printed before it failed is still owed to the reader.
+    let flushed = ctx.ui.flush();
+    match result.and_then(|outcome| flushed.map(|()| outcome)) {
+        Ok(Outcome::Done) => 0,
+        Ok(Outcome::Differs) => Kind::Differs.exit(),
+        Err(e) => {
+            ctx.ui.error(&e);
+            e.kind.exit()
+        }
+    }
+}
+
+/// Help and version go to standard output; anything else is one line, a hint and exit 2.
+fn unparsed(e: &clap::Error, ui: &mut Ui) -> u8 {
+    if matches!(e.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+        return match ui.data(&e.render().to_string()).and_then(|()| ui.flush()) {
+            Ok(()) => 0,
+            Err(e) => {
+                ui.error(&e);
+                e.kind.exit()
+            }
+        };
+    }
+    ui.error(&usage_error(e));
+    Kind::Usage.exit()
+}
+
+fn usage_error(e: &clap::Error) -> Error {
+    let missing = [ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand, ErrorKind::MissingSubcommand];
+    if missing.contains(&e.kind()) {
+        return Error::new(Kind::Usage, "a command is missing").hint("\"iwas-wg --help\" shows all commands");
+    }
+    let text = e.render().to_string();
+    let mut paragraphs = text.trim().split("\n\n");
+    let first = paragraphs.next().unwrap_or_default();
+    let message = first.strip_prefix("error: ").unwrap_or(first);
+    // "required arguments were not provided:" is followed by one argument a line.
+    let message = message.lines().map(str::trim).filter(|l| !l.is_empty()).collect::<Vec<_>>().join(" ");
+    let tip = text.lines().find_map(|l| l.trim().strip_prefix("tip: ")).map(str::to_owned);
+    let usage = text.lines().find_map(|l| l.trim().strip_prefix("Usage: "));
+    let hint = tip.or_else(|| usage.map(|u| format!("usage: {u}")));
+    Error { kind: Kind::Usage, message, hint: hint.or(Some("see \"iwas-wg --help\"".into())) }
+}

@@ -1,0 +1,211 @@
+//! What every command works with: the outside world, the streams and the global flags.
+
+use crate::{
+    device::{Carrier, Device},
+    env::Env,
+    error::{Error, Kind},
+    fsx::Lock,
+    model::{Location, LocationName, PrivateKey},
+    output::{Color, Style, Ui},
+    settings::{Backend, Places, Settings},
+    store::{Store, StoreError},
+};
+use jiff::Timestamp;
+use std::{path::PathBuf, time::Duration};
+use zeroize::Zeroizing;
+
+/// Flags that every command takes, before or after its name.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Global options")]
+pub struct Global {
+    /// Keep all files below this directory
+    #[arg(long, global = true, value_name = "DIR")]
+    pub root: Option<PathBuf>,
+    /// Settings file
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Store file
+    #[arg(long, global = true, value_name = "FILE")]
+    pub database: Option<PathBuf>,
+    /// Print one JSON object
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Say only results and errors
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+    /// Say each step (can be repeated)
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+    /// Colour the output
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub color: ColorChoice,
+    /// Never ask on the terminal
+    #[arg(long, global = true)]
+    pub no_input: bool,
+    /// Wait this many seconds for another iwas-wg
+    #[arg(long, global = true, value_name = "S", default_value_t = 5)]
+    pub lock_timeout: u64,
+}
+
+/// `--color`.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+pub enum ColorChoice {
+    /// On a terminal
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+impl Global {
+    /// How the run talks.
+    pub fn style(&self) -> Style {
+        let color = match self.color {
+            ColorChoice::Auto => Color::Auto,
+            ColorChoice::Always => Color::Always,
+            ColorChoice::Never => Color::Never,
+        };
+        Style { json: self.json, quiet: self.quiet, verbose: self.verbose, color }
+    }
+}
+
+/// The world of one command.
+#[derive(Debug)]
+pub struct Context<'a> {
+    /// The outside.
+    pub env: &'a mut Env,
+    /// The streams.
+    pub ui: Ui,
+    /// The global flags.
+    pub global: Global,
+}
+
+impl Context<'_> {
+    /// The present moment in whole seconds, as the store keeps it.
+    pub fn now(&self) -> Timestamp {
+        let now = self.env.clock.now();
+        Timestamp::from_second(now.as_second()).unwrap_or(now)
+    }
+
+    /// Where things are.
+    pub fn places(&self) -> Places {
+        let g = &self.global;
+        Places::new(
+            g.root.as_deref(),
+            g.config.as_deref(),
+            g.database.as_deref(),
+            &self.env.vars,
+            self.env.is_root,
+        )
+    }
+
+    /// All settings.
+    ///
+    /// # Errors
+    /// [`Kind::BadState`] if the file is missing or wrong, [`Kind::Usage`] for a wrong variable.
+    pub fn settings(&self) -> Result<Settings, Error> {
+        Ok(Settings::load(self.places(), &self.env.vars)?)
+    }
+
+    /// The right to change things; waits up to `--lock-timeout`.
+    ///
+    /// # Errors
+    /// [`Kind::Busy`] after that, [`Kind::BadState`] without a store.
+    pub fn lock(&mut self, settings: &Settings, who: &str) -> Result<Lock, Error> {
+        let database = &settings.places.database;
+        if let Ok(false) = database.try_exists() {
+            return Err(StoreError::Missing { path: database.clone() }.into());
+        }
+        let timeout = Duration::from_secs(self.global.lock_timeout);
+        let ui = &mut self.ui;
+        let lock = Lock::acquire(&settings.places.lock(), timeout, who, &mut |holder| {
+            ui.say(&format!("iwas-wg: waiting for another iwas-wg ({holder})"));
+        })?;
+        Ok(lock)
+    }
+
+    /// The store, for a change. The caller holds the lock.
+    ///
+    /// # Errors
+    /// Those of [`Store::open`], naming the file.
+    pub fn store(settings: &Settings) -> Result<Store, Error> {
+        Store::open(&settings.places.database).map_err(|e| at(settings, e))
+    }
+
+    /// The store, for reading.
+    ///
+    /// # Errors
+    /// Those of [`Store::open_to_read`], naming the file.
+    pub fn store_to_read(settings: &Settings) -> Result<Store, Error> {
+        Store::open_to_read(&settings.places.database).map_err(|e| at(settings, e))
+    }
+
+    /// The interface; `None` with the backend `none`.
+    pub fn device(&self, settings: &Settings) -> Option<Box<dyn Device>> {
+        let carrier = match settings.backend {
+            Backend::None => return None,
+            Backend::Auto => Carrier::Auto,
+            Backend::Kernel => Carrier::Kernel,
+            Backend::Userspace => Carrier::Userspace,
+        };
+        Some(self.env.devices.open(&settings.interface, carrier))
+    }
+
+    /// A new private key.
+    ///
+    /// # Errors
+    /// [`Kind::Failed`] if the system has no randomness.
+    pub fn new_key(&mut self) -> Result<PrivateKey, Error> {
+        let mut bytes = Zeroizing::new([0; 32]);
+        self.env
+            .rng
+            .fill(&mut *bytes)
+            .map_err(|e| Error::new(Kind::Failed, format!("the system gives no randomness: {e}")))?;
+        Ok(PrivateKey::from_random(bytes))
+    }
+
+    /// Asks before something is taken away; without a terminal only `--yes` will do.
+    ///
+    /// # Errors
+    /// [`Kind::Usage`] if nobody can be asked.
+    pub fn confirm(&mut self, question: &str, yes: bool) -> Result<bool, Error> {
+        if yes {
+            return Ok(true);
+        }
+        let t = self.env.terminal;
+        if self.global.no_input || self.global.json || !(t.stdin && t.stderr) {
+            return Err(Error::new(Kind::Usage, "there is no terminal to ask for a confirmation on")
+                .hint("add --yes to confirm it beforehand"));
+        }
+        Ok(self.ui.confirm(&mut *self.env.stdin, question))
+    }
+}
+
+/// Store errors that concern the file as a whole name it.
+fn at(settings: &Settings, e: StoreError) -> Error {
+    let names_it = matches!(e, StoreError::Missing { .. } | StoreError::Fs(_));
+    let mut error = Error::from(e);
+    if !names_it {
+        error.message = format!("{}: {}", settings.places.database.display(), error.message);
+    }
+    error
+}
+
+/// The location of this name, or the error that says there is none and which it might be.
+pub(super) fn require(store: &Store, name: &LocationName) -> Result<Location, Error> {
+    if let Some(location) = store.location(name)? {
+        return Ok(location);
+    }
+    let error = Error::new(Kind::NotFound, format!("there is no location {:?}", name.as_str()));
+    let names = store.names()?;
+    let similar = names
+        .iter()
+        .map(|n| (strsim::jaro_winkler(n, name.as_str()), n))
+        .filter(|(likeness, _)| *likeness > 0.8)
+        .max_by(|a, b| a.0.total_cmp(&b.0));
+    Err(match similar {
+        Some((_, n)) => error.hint(format!("did you mean {n:?}?")),
+        None => error.hint("\"iwas-wg location list\" shows all"),
+    })
+}

@@ -1,0 +1,43 @@
+//! `--org`, `--tag` and `--state`: which locations a listing shows.
+
+use crate::{
+    error::{Error, Kind},
+    model::{Location, State, location::parse_tag},
+    output::json::state_of,
+};
+
+/// The filters of a listing; all given ones must fit.
+#[derive(Debug, Default, clap::Args)]
+pub(super) struct Filter {
+    /// Only this organization's
+    #[arg(long, value_name = "ORG")]
+    org: Option<String>,
+    /// Only with this tag (can be repeated)
+    #[arg(long = "tag", value_name = "K=V")]
+    tags: Vec<String>,
+    /// Only in this state
+    #[arg(long, value_name = "STATE")]
+    state: Option<String>,
+}
+
+impl Filter {
+    /// A test for locations.
+    ///
+    /// # Errors
+    /// [`Kind::Usage`] for a tag or state that is none.
+    pub(super) fn compile(&self) -> Result<impl Fn(&Location) -> bool + '_, Error> {
+        let tags = self.tags.iter().map(|t| parse_tag(t)).collect::<Result<Vec<_>, _>>()?;
+        let state = match &self.state {
+            None => None,
+            Some(word) => Some(State::ALL.into_iter().find(|s| s.as_str() == word).ok_or_else(|| {
+                let all = State::ALL.map(State::as_str).join(", ");
+                Error::new(Kind::Usage, format!("state {word:?} is not a state")).hint(format!("use {all}"))
+            })?),
+        };
+        Ok(move |l: &Location| {
+            self.org.as_deref().is_none_or(|org| l.org.as_ref().is_some_and(|o| o.as_str() == org))
+                && tags.iter().all(|(k, v)| l.tags.get(k) == Some(v))
+                && state.is_none_or(|s| state_of(l) == s)
+        })
+    }
+}

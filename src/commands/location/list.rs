@@ -1,0 +1,81 @@
+//! `iwas-wg location list`.
+
+use crate::{
+    commands::{Context, Outcome, filter::Filter},
+    error::Error,
+    model::{Description, Location, Org},
+    output::{
+        Column, Table,
+        json::{Envelope, LocationList, LocationReport, state_of},
+    },
+};
+
+/// List the locations, as of the last heartbeat
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = "Examples:
+  iwas-wg location list
+  iwas-wg location list --org acme --tag city=vienna
+  for name in $(iwas-wg location list -o name); do echo $name; done")]
+pub(super) struct Args {
+    #[command(flatten)]
+    filter: Filter,
+    /// Form of the output
+    #[arg(short, long, value_name = "FORM", default_value = "table")]
+    output: Form,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Form {
+    /// A table
+    Table,
+    /// Names only, one a line
+    Name,
+}
+
+pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
+    let fits = args.filter.compile()?;
+    let settings = ctx.settings()?;
+    let mut all = Context::store_to_read(&settings)?.locations()?;
+    all.retain(|l| fits(l));
+    if ctx.ui.is_json() {
+        let locations = all.iter().map(LocationReport::new).collect();
+        ctx.ui.json(&Envelope::new(LocationList { locations }))?;
+        return Ok(Outcome::Done);
+    }
+    if args.output == Form::Name {
+        for l in &all {
+            ctx.ui.data(&format!("{}\n", l.name))?;
+        }
+        return Ok(Outcome::Done);
+    }
+    let mut table = Table::new(&[
+        Column::text("NAME", 0),
+        Column::text("ORG", 2),
+        Column::text("ADDRESS", 1),
+        Column::text("STATE", 0),
+        Column::text("KEY", 5),
+        Column::text("TAGS", 3),
+        Column::text("DESCRIPTION", 4),
+    ]);
+    for l in &all {
+        table.row(row(l));
+    }
+    if all.is_empty() {
+        ctx.ui.say("no locations");
+    } else {
+        ctx.ui.table(&table)?;
+    }
+    Ok(Outcome::Done)
+}
+
+fn row(l: &Location) -> Vec<String> {
+    vec![
+        l.name.to_string(),
+        l.org.as_ref().map_or("", Org::as_str).to_owned(),
+        l.vpn_ip.map(|a| a.to_string()).unwrap_or_default(),
+        state_of(l).as_str().to_owned(),
+        l.key_mode.to_string(),
+        l.tags.iter().map(|(k, v)| format!("{k}={v}")).collect::<Vec<_>>().join(","),
+        l.description.as_ref().map_or("", Description::as_str).to_owned(),
+    ]
+}

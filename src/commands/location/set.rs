@@ -1,0 +1,90 @@
+//! `iwas-wg location set`.
+
+use super::{parse_tags, report};
+use crate::{
+    commands::{Context, Outcome, context::require, location_names},
+    error::{Error, Kind},
+    model::{Description, LocationName, Org},
+    store::Edit,
+};
+
+/// Change what is said of a location; its peer is not touched
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = "Examples:
+  iwas-wg location set cafe-central --org acme --tag city=graz
+  iwas-wg location set cafe-central --untag city --no-description")]
+pub(super) struct Args {
+    /// The location
+    #[arg(value_name = "NAME", add = clap_complete::ArgValueCandidates::new(location_names))]
+    name: String,
+    /// Organization that owns it
+    #[arg(long, value_name = "O")]
+    org: Option<String>,
+    /// No organization
+    #[arg(long, conflicts_with = "org")]
+    no_org: bool,
+    /// Free text
+    #[arg(long, value_name = "T")]
+    description: Option<String>,
+    /// No text
+    #[arg(long, conflicts_with = "description")]
+    no_description: bool,
+    /// Set this tag, keeping the others (can be repeated)
+    #[arg(long = "tag", value_name = "K=V")]
+    tags: Vec<String>,
+    /// Remove this tag (can be repeated)
+    #[arg(long = "untag", value_name = "K")]
+    untags: Vec<String>,
+    /// Say what would be done, and change nothing
+    #[arg(short = 'n', long)]
+    dry_run: bool,
+}
+
+pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
+    let name: LocationName = args.name.parse()?;
+    let org: Option<Org> = args.org.as_deref().map(str::parse).transpose()?;
+    let description: Option<Description> = args.description.as_deref().map(str::parse).transpose()?;
+    let tags = parse_tags(&args.tags)?;
+    if let Some(both) = args.untags.iter().find(|k| tags.contains_key(*k)) {
+        return Err(Error::new(Kind::Usage, format!("tag {both:?} is to be set and removed at once"))
+            .hint("use either --tag or --untag"));
+    }
+    let asked = org.is_some() || args.no_org || description.is_some() || args.no_description;
+    if !asked && tags.is_empty() && args.untags.is_empty() {
+        return Err(Error::new(Kind::Usage, "there is nothing to set")
+            .hint("see \"iwas-wg location set --help\" for what can be set"));
+    }
+    let settings = ctx.settings()?;
+    let _lock = ctx.lock(&settings, "location set")?;
+    let mut store = Context::store(&settings)?;
+    let before = require(&store, &name)?;
+
+    let mut after = before.clone();
+    if args.no_org || org.is_some() {
+        after.org = org;
+    }
+    if args.no_description || description.is_some() {
+        after.description = description;
+    }
+    after.tags.retain(|k, _| !args.untags.contains(k));
+    after.tags.extend(tags);
+    if after == before {
+        report(ctx, "unchanged", args.dry_run, &before, None, &format!("{name} is so already"))?;
+        return Ok(Outcome::Done);
+    }
+    after.updated_at = ctx.now();
+    if args.dry_run {
+        report(ctx, "updated", true, &after, None, &format!("would change {name}"))?;
+        return Ok(Outcome::Done);
+    }
+    let change = store.change()?;
+    let edit = Edit {
+        org: (after.org != before.org).then_some(after.org.as_ref()),
+        description: (after.description != before.description).then_some(after.description.as_ref()),
+        tags: (after.tags != before.tags).then_some(&after.tags),
+    };
+    change.edit_location(&name, &edit, after.updated_at)?;
+    change.commit()?;
+    report(ctx, "updated", false, &after, None, &format!("changed {name}"))?;
+    Ok(Outcome::Done)
+}

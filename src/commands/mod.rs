@@ -1,0 +1,74 @@
+//! What the program can do: this folder mirrors `iwas-wg --help`, a file for each noun or verb.
+//!
+//! Each file holds its arguments, its help and one `run`. No SQL, no netlink, no printing: a
+//! command joins the rooms and hands results to the `Ui`. Every change goes the same way: read,
+//! plan, prepare all that can fail, commit, project onto conf and interface, print.
+
+mod completions;
+mod context;
+mod down;
+mod filter;
+mod generate;
+mod heartbeat;
+mod init;
+mod location;
+mod peer;
+mod projection;
+mod provisioning;
+mod script;
+mod status;
+mod sync;
+mod up;
+
+pub use completions::location_names;
+pub use context::{Context, Global};
+
+use crate::error::Error;
+
+/// How a command that did not fail ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// All is as asked.
+    Done,
+    /// It was asked whether something differs, and it does.
+    Differs,
+}
+
+/// The verbs and nouns of the program; the help of each stands at its arguments.
+#[derive(Debug, clap::Subcommand)]
+#[expect(missing_docs, reason = "a doc comment here would replace the help of the arguments")]
+pub enum Command {
+    Init(init::Args),
+    Up(up::Args),
+    Down(down::Args),
+    Location(location::Args),
+    Peer(peer::Args),
+    Script(script::Args),
+    Status(status::Args),
+    Heartbeat(heartbeat::Args),
+    Sync(sync::Args),
+    Completions(completions::Args),
+    Generate(generate::Args),
+}
+
+impl Command {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// The one [`Error`] that the user is told.
+    pub fn run(self, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
+        match self {
+            Self::Init(args) => init::run(&args, ctx),
+            Self::Up(args) => up::run(&args, ctx),
+            Self::Down(args) => down::run(&args, ctx),
+            Self::Location(args) => location::run(args, ctx),
+            Self::Peer(args) => peer::run(args, ctx),
+            Self::Script(args) => script::run(args, ctx),
+            Self::Status(args) => status::run(&args, ctx),
+            Self::Heartbeat(args) => heartbeat::run(&args, ctx),
+            Self::Sync(args) => sync::run(&args, ctx),
+            Self::Completions(args) => completions::run(&args, ctx),
+            Self::Generate(args) => generate::run(args, ctx),
+        }
+    }
+}

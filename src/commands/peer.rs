@@ -1,0 +1,109 @@
+//! `iwas-wg peer`: the `WireGuard` identity of a location's router.
+
+use super::{
+    Context, Outcome,
+    context::require,
+    location::report,
+    projection::project,
+    provisioning::{KeyRequest, choose_address, endpoint, install_script, prepare},
+};
+use crate::{
+    error::{Error, Kind},
+    model::{
+        KeyMode, LocationName,
+        plan::{Plan, WantedPeer},
+    },
+};
+
+/// Give routers their keys
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Verb {
+    Provision(ProvisionArgs),
+}
+
+/// Make the keys of a location that has none, and print its router's script
+///
+/// Takes the location's address or the next free one, commits, programs the interface and writes
+/// the conf. With --public-key the router keeps the private key it made.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = "Examples:
+  iwas-wg peer provision kiosk > kiosk.rsc
+  iwas-wg peer provision kiosk --key-mode once > kiosk.rsc")]
+struct ProvisionArgs {
+    /// The location
+    #[arg(value_name = "NAME", add = clap_complete::ArgValueCandidates::new(super::location_names))]
+    name: String,
+    /// Where the private key lives: stored, once or router
+    #[arg(long, value_name = "M")]
+    key_mode: Option<String>,
+    /// The router's own public key
+    #[arg(long, value_name = "K")]
+    public_key: Option<String>,
+    /// Say what would be done, and change nothing
+    #[arg(short = 'n', long)]
+    dry_run: bool,
+}
+
+pub(super) fn run(args: Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
+    let Verb::Provision(args) = args.verb;
+    let name: LocationName = args.name.parse()?;
+    let settings = ctx.settings()?;
+    // Bad values are told before it is looked whether there is such a location.
+    let flags =
+        |default| KeyRequest::from_flags(args.key_mode.as_deref(), args.public_key.as_deref(), default);
+    flags(settings.key_mode)?;
+    let _lock = ctx.lock(&settings, "peer provision")?;
+    let mut store = Context::store(&settings)?;
+    let mut location = require(&store, &name)?;
+    let request = flags(location.key_mode)?;
+    if let Some(key) = location.public_key {
+        return Err(Error::new(
+            Kind::Conflict,
+            format!("location {:?} has a peer already ({key})", name.as_str()),
+        )
+        .hint(format!("\"iwas-wg script render {name}\" prints its script")));
+    }
+    if request.mode == KeyMode::Router && request.public_key.is_none() {
+        return Err(Error::new(Kind::Usage, format!("the router of {:?} makes its own key", name.as_str()))
+            .hint("run its script first; it prints the --public-key to give here"));
+    }
+    endpoint(&settings)?;
+    let vpn_ip = choose_address(&settings, &store, location.vpn_ip, Some(&name))?;
+    let is_chosen = location.vpn_ip.is_some();
+    location.vpn_ip = Some(vpn_ip);
+    location.key_mode = request.mode;
+    location.updated_at = ctx.now();
+    if args.dry_run {
+        let said = format!("would provision {name} at {vpn_ip} (key mode {})", request.mode);
+        report(ctx, "provisioned", true, &location, None, &said)?;
+        return Ok(Outcome::Done);
+    }
+
+    let hub = store.hub()?;
+    let Some(prepared) = prepare(ctx, &settings, &store, request)? else {
+        return Ok(Outcome::Done);
+    };
+    location.public_key = Some(prepared.public_key);
+    let script = install_script(&settings, &hub, &location, vpn_ip, prepared.private_key())?;
+
+    let change = store.change()?;
+    if !is_chosen && change.take_next_address(&settings.pool)? != vpn_ip {
+        return Err(Error::new(Kind::Busy, format!("address {vpn_ip} was taken at the same moment"))
+            .hint("try again"));
+    }
+    change.insert_peer(&name, vpn_ip, &prepared.new_peer(), location.updated_at)?;
+    change.commit()?;
+
+    let peer = WantedPeer { public_key: prepared.public_key, vpn_ip };
+    let difference = Plan { set_peers: vec![peer], ..Plan::default() };
+    let projected = project(ctx, &settings, &store, &difference);
+    let said = format!("provisioned {name} at {vpn_ip}");
+    let printed = report(ctx, "provisioned", false, &location, Some(&script), &said);
+    projected.and(printed).map(|()| Outcome::Done)
+}

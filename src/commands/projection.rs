@@ -1,0 +1,212 @@
+//! Making conf and interface equal to the store, after the commit.
+//!
+//! A failure here never takes the commit back: it becomes exit 9, and `sync` mends it.
+
+use super::Context;
+use crate::{
+    error::{Error, Kind},
+    fsx,
+    model::{
+        PrivateKey,
+        plan::{self, Plan, Wanted},
+    },
+    settings::Settings,
+    store::{Hub, Store},
+    vault::Opener,
+    wgconf::{Conf, ConfPeerWanted, Rewrite},
+};
+use ipnet::Ipv4Net;
+use zeroize::Zeroizing;
+
+/// The hub's address with the prefix length of its network.
+pub(super) fn hub_address(settings: &Settings) -> Ipv4Net {
+    Ipv4Net::new_assert(settings.pool.hub(), settings.pool.prefix_len())
+}
+
+/// The hub's private key: from the conf, else from the store with the identity.
+pub(super) fn hub_key(settings: &Settings, hub: &Hub) -> Result<PrivateKey, Error> {
+    if let Some(bytes) = fsx::read(&settings.conf)?.map(Zeroizing::new) {
+        let conf = Conf::parse(&bytes).map_err(|e| in_conf(settings, e.into()))?;
+        if let Some(key) = conf.private_key().filter(|k| k.public() == hub.public_key) {
+            return Ok(key);
+        }
+    }
+    let lost = || {
+        Error::new(
+            Kind::BadState,
+            format!("{} does not hold the hub's private key ({})", settings.conf.display(), hub.public_key),
+        )
+    };
+    let Some(sealed) = &hub.sealed_key else {
+        return Err(lost().hint("put it back from a backup: the store has no sealed copy"));
+    };
+    let opened = Opener::from_file(&settings.identity).and_then(|o| o.open(sealed));
+    opened.map_err(|e| lost().hint(format!("put it back from a backup; the store's sealed copy: {e}")))
+}
+
+fn in_conf(settings: &Settings, e: Error) -> Error {
+    Error { message: format!("{}: {}", settings.conf.display(), e.message), ..e }
+}
+
+/// The conf as it should be, and what of it somebody should look at.
+pub(super) struct ConfPlan {
+    /// The file's new content.
+    pub(super) rewrite: Rewrite,
+    /// wg-quick(8) would overwrite the file when it goes down.
+    pub(super) save_config: bool,
+}
+
+impl ConfPlan {
+    /// Writes the file if it differs.
+    pub(super) fn save(&self, settings: &Settings) -> Result<(), Error> {
+        if self.rewrite.changed {
+            if let Some(dir) = settings.conf.parent() {
+                fsx::create_dir(dir, 0o700)?;
+            }
+            fsx::replace(&settings.conf, &self.rewrite.text, 0o600)?;
+        }
+        Ok(())
+    }
+
+    /// Warns of what other hands have put into the file.
+    pub(super) fn warn(&self, ctx: &mut Context<'_>, settings: &Settings) {
+        let conf = settings.conf.display();
+        if self.save_config {
+            ctx.ui
+                .warn(&format!("{conf} has SaveConfig = true: wg-quick will overwrite it; remove that line"));
+        }
+        for key in &self.rewrite.claiming {
+            ctx.ui
+                .warn(&format!("{conf}: the peer {key} is not in the store and claims a location's address"));
+        }
+    }
+}
+
+/// Reads the conf and plans its new content; a missing one is made anew.
+pub(super) fn plan_conf(settings: &Settings, store: &Store, hub: &Hub) -> Result<ConfPlan, Error> {
+    let wanted: Vec<ConfPeerWanted> = store
+        .wanted_peers()?
+        .into_iter()
+        .map(|(name, peer)| ConfPeerWanted { name, public_key: peer.public_key, vpn_ip: peer.vpn_ip })
+        .collect();
+    let retired = store.retired_keys()?;
+    let there = fsx::read(&settings.conf)?.map(Zeroizing::new);
+    let is_new = there.is_none();
+    let bytes = match there {
+        Some(bytes) => bytes,
+        None => Conf::new_hub(&hub_key(settings, hub)?, hub_address(settings), settings.listen_port),
+    };
+    let conf = Conf::parse(&bytes).map_err(|e| in_conf(settings, e.into()))?;
+    let mut rewrite = conf.rewrite(&wanted, &retired);
+    rewrite.changed |= is_new;
+    Ok(ConfPlan { rewrite, save_config: conf.save_config() })
+}
+
+/// What the store wants of the interface.
+pub(super) fn wanted(settings: &Settings, store: &Store, hub: &Hub) -> Result<Wanted, Error> {
+    Ok(Wanted {
+        public_key: hub.public_key,
+        listen_port: settings.listen_port,
+        address: hub_address(settings),
+        peers: store.wanted_peers()?.into_iter().map(|(_, peer)| peer).collect(),
+        retired: store.retired_keys()?,
+    })
+}
+
+/// What must change on the interface; empty with the backend `none`.
+pub(super) fn plan_interface(
+    ctx: &Context<'_>,
+    settings: &Settings,
+    store: &Store,
+    hub: &Hub,
+) -> Result<Plan, Error> {
+    let Some(mut device) = ctx.device(settings) else {
+        return Ok(Plan::default());
+    };
+    let live = device.read()?;
+    Ok(plan::diff(&wanted(settings, store, hub)?, live.as_ref()))
+}
+
+/// Applies a plan to the interface and says which program carries it, if one was started.
+pub(super) fn apply(ctx: &mut Context<'_>, settings: &Settings, hub: &Hub, plan: &Plan) -> Result<(), Error> {
+    let Some(mut device) = ctx.device(settings) else {
+        return Ok(());
+    };
+    let key = if plan.set_key { Some(hub_key(settings, hub)?) } else { None };
+    let applied = device.apply(plan, key.as_ref())?;
+    if let Some(program) = applied.started {
+        ctx.ui.say(&format!("this kernel has no WireGuard: {} is carried by {program}", settings.interface));
+    }
+    Ok(())
+}
+
+/// After a commit: writes the conf and makes one difference on the interface, without reading
+/// either's peers back. Both are tried even if one fails.
+///
+/// # Errors
+/// [`Kind::Device`] saying that the store is committed and what mends the rest.
+pub(super) fn project(
+    ctx: &mut Context<'_>,
+    settings: &Settings,
+    store: &Store,
+    difference: &Plan,
+) -> Result<(), Error> {
+    let hub = store.hub()?;
+    let conf = plan_conf(settings, store, &hub).and_then(|plan| {
+        plan.warn(ctx, settings);
+        plan.save(settings)
+    });
+    let interface = if difference.is_empty() { Ok(()) } else { apply(ctx, settings, &hub, difference) };
+    match conf.and(interface) {
+        Ok(()) => Ok(()),
+        Err(e) => {
+            let remedy = match e.hint {
+                Some(hint) if hint.contains("iwas-wg") => hint,
+                Some(hint) => format!("{hint}; then \"iwas-wg sync\" brings them in line"),
+                None => "\"iwas-wg sync\" brings them in line once that is mended".to_owned(),
+            };
+            Err(Error::new(
+                Kind::Device,
+                format!("the store is committed, but conf or interface is not in line: {}", e.message),
+            )
+            .hint(remedy))
+        }
+    }
+}
+
+/// The steps of a plan in words, for people and for `--dry-run`.
+pub(super) fn steps(settings: &Settings, plan: &Plan, conf: Option<&Rewrite>) -> Vec<String> {
+    let interface = &settings.interface;
+    let mut steps = Vec::new();
+    if plan.create {
+        steps.push(format!("create {interface}"));
+    }
+    if plan.set_key && !plan.create {
+        steps.push(format!("set the private key of {interface}"));
+    }
+    if let Some(port) = plan.set_port {
+        steps.push(format!("listen on UDP port {port}"));
+    }
+    if let Some(address) = plan.add_address {
+        steps.push(format!("add the address {address}"));
+    }
+    if plan.bring_up {
+        steps.push(format!("set {interface} up"));
+    }
+    steps.extend(plan.remove_peers.iter().map(|key| format!("remove the peer {key} from {interface}")));
+    steps.extend(
+        plan.set_peers
+            .iter()
+            .map(|p| format!("set the peer {} on {interface} to {}/32", p.public_key, p.vpn_ip)),
+    );
+    if let Some(conf) = conf.filter(|c| c.changed) {
+        steps.push(format!(
+            "write {}: {} added, {} corrected, {} removed",
+            settings.conf.display(),
+            conf.added,
+            conf.updated,
+            conf.removed
+        ));
+    }
+    steps
+}

@@ -1,0 +1,178 @@
+//! Keys and scripts for a location's router, shared by `location add` and `peer provision`.
+
+use super::Context;
+use crate::{
+    error::{Error, Kind},
+    model::{KeyMode, Location, LocationName, PrivateKey, PublicKey},
+    script::{Kind as ScriptKind, Site, render},
+    settings::Settings,
+    store::{Hub, NewPeer, Store},
+    vault::Recipients,
+};
+use std::net::Ipv4Addr;
+use zeroize::Zeroizing;
+
+/// Whose key it shall be.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct KeyRequest {
+    /// Where the private key lives.
+    pub mode: KeyMode,
+    /// The router's own key, where it made one.
+    pub public_key: Option<PublicKey>,
+}
+
+impl KeyRequest {
+    /// From `--key-mode` and `--public-key`; a public key means that the router has the private one.
+    pub(super) fn from_flags(
+        key_mode: Option<&str>,
+        public_key: Option<&str>,
+        default: KeyMode,
+    ) -> Result<Self, Error> {
+        let asked = key_mode.map(str::parse::<KeyMode>).transpose()?;
+        let public_key = public_key.map(str::parse::<PublicKey>).transpose()?;
+        let mode = match (asked, public_key) {
+            (None | Some(KeyMode::Router), Some(_)) => KeyMode::Router,
+            (Some(mode), Some(_)) => {
+                return Err(Error::new(
+                    Kind::Usage,
+                    format!("--public-key does not go with the key mode {:?}", mode.as_str()),
+                )
+                .hint("with a public key the private one is on the router: use --key-mode router"));
+            }
+            (asked, None) => asked.unwrap_or(default),
+        };
+        Ok(Self { mode, public_key })
+    }
+}
+
+/// A key pair, or a public key alone, ready to be committed.
+pub(super) struct Prepared {
+    /// The peer's public key.
+    pub public_key: PublicKey,
+    private_key: Option<PrivateKey>,
+    sealed: Option<Vec<u8>>,
+    mode: KeyMode,
+}
+
+impl Prepared {
+    /// As the store takes it.
+    pub(super) fn new_peer(&self) -> NewPeer<'_> {
+        NewPeer { public_key: self.public_key, sealed_key: self.sealed.as_deref(), key_mode: self.mode }
+    }
+
+    /// The private key, for the script alone.
+    pub(super) fn private_key(&self) -> Option<&PrivateKey> {
+        self.private_key.as_ref()
+    }
+}
+
+/// Makes and seals the key, or checks the given one. `None` in the mode `router` before the
+/// router has made its key.
+pub(super) fn prepare(
+    ctx: &mut Context<'_>,
+    settings: &Settings,
+    store: &Store,
+    request: KeyRequest,
+) -> Result<Option<Prepared>, Error> {
+    if let Some(public_key) = request.public_key {
+        if public_key == store.hub()?.public_key {
+            return Err(Error::new(Kind::Conflict, format!("public key {public_key} is the hub's own"))
+                .hint("give the key that the router printed"));
+        }
+        if let Some(holder) = store.holder_of_key(&public_key)? {
+            return Err(Error::new(Kind::Conflict, format!("public key {public_key} belongs to {holder:?}"))
+                .hint("every router has a key of its own"));
+        }
+        return Ok(Some(Prepared { public_key, private_key: None, sealed: None, mode: request.mode }));
+    }
+    if request.mode == KeyMode::Router {
+        return Ok(None);
+    }
+    let key = ctx.new_key()?;
+    let sealed = match request.mode {
+        KeyMode::Stored => Some(Recipients::parse(&settings.recipients)?.seal(&key)?),
+        KeyMode::Once | KeyMode::Router => None,
+    };
+    Ok(Some(Prepared { public_key: key.public(), private_key: Some(key), sealed, mode: request.mode }))
+}
+
+/// The address that a location shall have: the wanted one if it may be had, else the next free.
+pub(super) fn choose_address(
+    settings: &Settings,
+    store: &Store,
+    wanted: Option<Ipv4Addr>,
+    own: Option<&LocationName>,
+) -> Result<Ipv4Addr, Error> {
+    let Some(address) = wanted else {
+        return Ok(store.next_address(&settings.pool)?);
+    };
+    let conflict = |reason: String| {
+        Error::new(Kind::Conflict, format!("address {address} {reason}"))
+            .hint("choose another, or leave out --vpn-ip for the next free one")
+    };
+    if let Err(refusal) = settings.pool.admits(address) {
+        let network = settings.pool.network();
+        return Err(match refusal {
+            crate::model::Refusal::Outside => conflict(format!("is outside the VPN network {network}")),
+            other => conflict(other.to_string()),
+        });
+    }
+    match store.holder_of_address(address)? {
+        Some(holder) if own.is_none_or(|o| o.as_str() != holder) => {
+            Err(conflict(format!("is held by {holder:?}")))
+        }
+        _ => Ok(address),
+    }
+}
+
+/// Parses `--vpn-ip`.
+pub(super) fn parse_address(text: &str) -> Result<Ipv4Addr, Error> {
+    text.parse().map_err(|_| {
+        Error::new(Kind::Usage, format!("address {text:?} is not an IPv4 address"))
+            .hint("write it without a prefix length, such as 10.0.0.7")
+    })
+}
+
+/// The endpoint that scripts need, or the error that says it is not set.
+pub(super) fn endpoint(settings: &Settings) -> Result<(&str, u16), Error> {
+    let endpoint = settings.endpoint.as_ref().ok_or_else(|| {
+        Error::new(Kind::BadState, format!("hub.endpoint is not set in {}", settings.places.config.display()))
+            .hint("set it to the name or address that the routers dial")
+    })?;
+    Ok((endpoint.host(), endpoint.port_or(settings.listen_port)))
+}
+
+/// What a script is rendered from.
+pub(super) fn site<'a>(
+    settings: &'a Settings,
+    hub: &Hub,
+    location: &'a Location,
+    vpn_ip: Ipv4Addr,
+    private_key: Option<&'a PrivateKey>,
+) -> Result<Site<'a>, Error> {
+    let (endpoint_host, endpoint_port) = endpoint(settings)?;
+    Ok(Site {
+        location,
+        vpn_ip,
+        network: settings.pool.network(),
+        hub_ip: settings.pool.hub(),
+        hub_public_key: hub.public_key,
+        endpoint_host,
+        endpoint_port,
+        private_key,
+        preshared_key: None,
+        options: &settings.router,
+        version: env!("CARGO_PKG_VERSION"),
+    })
+}
+
+/// The install script of a location.
+pub(super) fn install_script(
+    settings: &Settings,
+    hub: &Hub,
+    location: &Location,
+    vpn_ip: Ipv4Addr,
+    private_key: Option<&PrivateKey>,
+) -> Result<Zeroizing<String>, Error> {
+    Ok(render(&site(settings, hub, location, vpn_ip, private_key)?, ScriptKind::Install))
+}

@@ -1,0 +1,197 @@
+//! `iwas-wg status`: the fleet at this moment.
+
+use super::{Context, Outcome, context::require, filter::Filter, heartbeat::future_warning, location_names};
+use crate::{
+    error::Error,
+    model::{Counts, LiveInterface, LivePeer, Location, LocationName, PublicKey, health::observe},
+    output::{
+        Column, Table,
+        json::{CountsReport, Envelope, HubReport, LocationReport, StatusReport, state_of, time},
+    },
+    settings::Settings,
+};
+use jiff::Timestamp;
+use std::collections::HashMap;
+
+/// Show which sites are online
+///
+/// Reads the interface where it may, else shows the last heartbeat and says how old it is.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = "Examples:
+  iwas-wg status
+  iwas-wg status --org acme --state offline
+  iwas-wg --json status | jq .counts")]
+pub struct Args {
+    /// Only these locations
+    #[arg(value_name = "NAME", add = clap_complete::ArgValueCandidates::new(location_names))]
+    names: Vec<String>,
+    #[command(flatten)]
+    filter: Filter,
+}
+
+pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
+    let names = args.names.iter().map(|n| n.parse()).collect::<Result<Vec<LocationName>, _>>()?;
+    let fits = args.filter.compile()?;
+    let settings = ctx.settings()?;
+    let store = Context::store_to_read(&settings)?;
+    let (hub, heartbeat_at, now) = (store.hub()?, store.heartbeat_at()?, ctx.now());
+    let mut all = if names.is_empty() {
+        store.locations()?
+    } else {
+        let mut some = names.iter().map(|n| require(&store, n)).collect::<Result<Vec<_>, _>>()?;
+        some.sort_by(|a, b| a.name.cmp(&b.name));
+        some.dedup_by(|a, b| a.name == b.name);
+        some
+    };
+
+    let live = read_live(ctx, &settings);
+    if let Some(live) = &live {
+        let ahead = overlay(&mut all, live, now, settings.offline_after);
+        if ahead > 0 {
+            ctx.ui.warn(&future_warning(ahead));
+        }
+    }
+    all.retain(|l| fits(l));
+    let mut counts = Counts::default();
+    for l in &all {
+        counts.add(state_of(l));
+    }
+    let up = live.as_ref().is_some_and(|l| l.up);
+    if ctx.ui.is_json() {
+        let port = live.as_ref().and_then(|l| l.listen_port).unwrap_or(settings.listen_port);
+        ctx.ui.json(&Envelope::new(StatusReport {
+            hub: HubReport {
+                interface: settings.interface.to_string(),
+                public_key: hub.public_key.to_string(),
+                listen_port: port,
+                up,
+            },
+            source: if live.is_some() { "live" } else { "heartbeat" },
+            heartbeat_at: heartbeat_at.map(time),
+            counts: CountsReport::from(counts),
+            locations: all.iter().map(LocationReport::new).collect(),
+        }))?;
+        return Ok(Outcome::Done);
+    }
+    let source = match (&live, heartbeat_at) {
+        (Some(_), _) => "live".to_owned(),
+        (None, Some(at)) => format!("as of the heartbeat {} ago", ago(at, now)),
+        (None, None) => "no heartbeat yet".to_owned(),
+    };
+    let state = if up { "up" } else { "not up" };
+    ctx.ui.data(&format!(
+        "{} is {state}: {} online, {} offline, {} never seen, {} disabled, {} unprovisioned ({source})\n",
+        settings.interface,
+        counts.online,
+        counts.offline,
+        counts.never,
+        counts.disabled,
+        counts.unprovisioned
+    ))?;
+    if !all.is_empty() {
+        ctx.ui.table(&table(&all, now))?;
+    }
+    Ok(Outcome::Done)
+}
+
+/// The interface, or the reason with `-v` and nothing: then the last heartbeat must do.
+fn read_live(ctx: &mut Context<'_>, settings: &Settings) -> Option<LiveInterface> {
+    match ctx.device(settings)?.read() {
+        Ok(live) => live,
+        Err(e) => {
+            ctx.ui.detail(&format!("the interface was not read: {e}"));
+            None
+        }
+    }
+}
+
+/// Puts what the interface shows over what the last heartbeat saw; returns how many handshakes
+/// lie ahead of the clock.
+fn overlay(all: &mut [Location], live: &LiveInterface, now: Timestamp, offline_after: u32) -> u64 {
+    let seen: HashMap<&PublicKey, &LivePeer> = live.peers.iter().map(|p| (&p.public_key, p)).collect();
+    let mut ahead = 0;
+    for l in all {
+        if let Some(key) = l.public_key.filter(|_| l.enabled) {
+            let (reading, future) = observe(l.reading.as_ref(), seen.get(&key).copied(), now, offline_after);
+            l.reading = Some(reading);
+            ahead += u64::from(future);
+        }
+    }
+    ahead
+}
+
+fn table(all: &[Location], now: Timestamp) -> Table {
+    let mut table = Table::new(&[
+        Column::text("NAME", 0),
+        Column::text("ORG", 3),
+        Column::text("ADDRESS", 1),
+        Column::text("STATE", 0),
+        Column::text("HANDSHAKE", 2),
+        Column::text("ENDPOINT", 4),
+        Column::number("RECEIVED", 5),
+        Column::number("SENT", 6),
+    ]);
+    for l in all {
+        let reading = l.reading.as_ref();
+        let handshake = reading.and_then(|r| r.last_handshake);
+        table.row(vec![
+            l.name.to_string(),
+            l.org.as_ref().map(|o| o.as_str().to_owned()).unwrap_or_default(),
+            l.vpn_ip.map(|a| a.to_string()).unwrap_or_default(),
+            state_of(l).as_str().to_owned(),
+            handshake.map_or_else(|| "-".to_owned(), |t| format!("{} ago", ago(t, now))),
+            reading.and_then(|r| r.endpoint.clone()).unwrap_or_default(),
+            reading.map(|r| size(r.rx_bytes)).unwrap_or_default(),
+            reading.map(|r| size(r.tx_bytes)).unwrap_or_default(),
+        ]);
+    }
+    table
+}
+
+/// An age in its two largest units.
+fn ago(then: Timestamp, now: Timestamp) -> String {
+    let s = (now.as_second() - then.as_second()).max(0);
+    match s {
+        0..60 => format!("{s} s"),
+        60..3600 => format!("{} min {} s", s / 60, s % 60),
+        3600..86_400 => format!("{} h {} min", s / 3600, s % 3600 / 60),
+        _ => format!("{} d {} h", s / 86_400, s % 86_400 / 3600),
+    }
+}
+
+/// Bytes in the largest binary unit that leaves a whole number in front.
+fn size(bytes: u64) -> String {
+    let mut tenths = u128::from(bytes) * 10;
+    for unit in ["B", "KiB", "MiB", "GiB", "TiB"] {
+        if tenths < 10_240 {
+            return if unit == "B" {
+                format!("{bytes} B")
+            } else {
+                format!("{}.{} {unit}", tenths / 10, tenths % 10)
+            };
+        }
+        tenths /= 1024;
+    }
+    format!("{} PiB", tenths / 10)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ages_and_sizes_are_short() {
+        let at = |s| Timestamp::from_second(s).expect("second");
+        for (age, text) in
+            [(0, "0 s"), (59, "59 s"), (61, "1 min 1 s"), (3660, "1 h 1 min"), (90_000, "1 d 1 h")]
+        {
+            assert_eq!(ago(at(1000), at(1000 + age)), text);
+        }
+        assert_eq!(ago(at(1000), at(900)), "0 s");
+        for (bytes, text) in
+            [(0, "0 B"), (1023, "1023 B"), (1536, "1.5 KiB"), (1 << 30, "1.0 GiB"), (1 << 50, "1 PiB")]
+        {
+            assert_eq!(size(bytes), text);
+        }
+    }
+}

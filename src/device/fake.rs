@@ -1,0 +1,101 @@
+//! An interface in memory, for tests of the whole program.
+
+use super::{Applied, Carrier, Device, DeviceError, Devices};
+use crate::model::{InterfaceName, LiveInterface, LivePeer, PrivateKey, plan::Plan};
+use std::{cell::RefCell, net::IpAddr, rc::Rc};
+
+/// What the fake interface holds and how it behaves.
+#[derive(Debug, Default)]
+pub struct FakeState {
+    /// The interface, if it exists.
+    pub interface: Option<LiveInterface>,
+    /// Makes every read fail.
+    pub unreadable: bool,
+    /// Makes every change fail.
+    pub broken: bool,
+    /// Each plan that was applied, in order.
+    pub applied: Vec<Plan>,
+}
+
+/// Opens the one fake interface, whatever its name.
+#[derive(Debug, Clone, Default)]
+pub struct FakeDevices {
+    /// Shared with the test.
+    pub state: Rc<RefCell<FakeState>>,
+}
+
+impl Devices for FakeDevices {
+    fn open(&self, name: &InterfaceName, _: Carrier) -> Box<dyn Device> {
+        Box::new(FakeDevice { name: name.clone(), state: Rc::clone(&self.state) })
+    }
+}
+
+struct FakeDevice {
+    name: InterfaceName,
+    state: Rc<RefCell<FakeState>>,
+}
+
+impl Device for FakeDevice {
+    fn read(&mut self) -> Result<Option<LiveInterface>, DeviceError> {
+        let state = self.state.borrow();
+        if state.unreadable {
+            return Err(DeviceError::Denied { name: self.name.clone(), action: "read" });
+        }
+        Ok(state.interface.clone())
+    }
+
+    fn apply(&mut self, plan: &Plan, private_key: Option<&PrivateKey>) -> Result<Applied, DeviceError> {
+        let mut state = self.state.borrow_mut();
+        if state.broken {
+            return Err(DeviceError::Denied { name: self.name.clone(), action: "change" });
+        }
+        state.applied.push(plan.clone());
+        if state.interface.is_none() {
+            if !plan.create {
+                return Err(DeviceError::Missing { name: self.name.clone() });
+            }
+            state.interface = Some(LiveInterface {
+                userspace: false,
+                up: false,
+                public_key: None,
+                listen_port: None,
+                addresses: Vec::new(),
+                peers: Vec::new(),
+            });
+        }
+        let Some(live) = state.interface.as_mut() else {
+            return Ok(Applied::default());
+        };
+        if plan.set_key {
+            live.public_key = private_key.map(PrivateKey::public);
+        }
+        live.listen_port = plan.set_port.or(live.listen_port);
+        live.addresses.extend(plan.add_address);
+        live.up |= plan.bring_up;
+        live.peers.retain(|p| !plan.remove_peers.contains(&p.public_key));
+        for wanted in &plan.set_peers {
+            let net = IpAddr::V4(wanted.vpn_ip).into();
+            // As the kernel does it: an allowed IP moves to the peer that was given it last.
+            for other in &mut live.peers {
+                other.allowed_ips.retain(|a| *a != net);
+            }
+            if let Some(peer) = live.peers.iter_mut().find(|p| p.public_key == wanted.public_key) {
+                peer.allowed_ips = vec![net];
+            } else {
+                live.peers.push(LivePeer {
+                    public_key: wanted.public_key,
+                    allowed_ips: vec![net],
+                    endpoint: None,
+                    last_handshake: None,
+                    rx_bytes: 0,
+                    tx_bytes: 0,
+                });
+            }
+        }
+        Ok(Applied::default())
+    }
+
+    fn delete(&mut self) -> Result<bool, DeviceError> {
+        Ok(self.state.borrow_mut().interface.take().is_some())
+    }
+}

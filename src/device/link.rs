@@ -1,0 +1,118 @@
+//! The network link below `WireGuard`: does it exist, is it up, which addresses has it.
+//!
+//! Spoken over netlink directly, so no helper program has to be found or trusted.
+
+use ipnet::Ipv4Net;
+use netlink_packet_core::{NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, NLM_F_REQUEST, NetlinkPayload};
+use netlink_packet_route::{
+    AddressFamily, RouteNetlinkMessage,
+    address::{AddressAttribute, AddressMessage},
+    link::{InfoKind, LinkAttribute, LinkFlags, LinkInfo, LinkMessage},
+};
+use netlink_request::netlink_request_rtnl;
+use std::{io, net::IpAddr};
+
+const ENODEV: i32 = 19;
+const EEXIST: i32 = 17;
+
+/// A network interface of this machine.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Link {
+    pub(super) index: u32,
+    pub(super) up: bool,
+    pub(super) kind: Kind,
+}
+
+/// What drives it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Wireguard,
+    Tun,
+    Other,
+}
+
+/// Finds a link by name; `None` if there is none.
+pub(super) fn find(name: &str) -> io::Result<Option<Link>> {
+    let mut message = LinkMessage::default();
+    message.attributes.push(LinkAttribute::IfName(name.to_owned()));
+    // Acknowledged, so that the end of the answer is known without a dump of all links.
+    let answers =
+        match netlink_request_rtnl(RouteNetlinkMessage::GetLink(message), Some(NLM_F_REQUEST | NLM_F_ACK)) {
+            Err(e) if e.raw_os_error() == Some(ENODEV) => return Ok(None),
+            other => other?,
+        };
+    for answer in answers {
+        let NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewLink(link)) = answer.payload else {
+            continue;
+        };
+        let kind = link.attributes.iter().find_map(|a| match a {
+            LinkAttribute::LinkInfo(infos) => infos.iter().find_map(|i| match i {
+                LinkInfo::Kind(InfoKind::Wireguard) => Some(Kind::Wireguard),
+                LinkInfo::Kind(InfoKind::Tun) => Some(Kind::Tun),
+                _ => None,
+            }),
+            _ => None,
+        });
+        return Ok(Some(Link {
+            index: link.header.index,
+            up: link.header.flags.contains(LinkFlags::Up),
+            kind: kind.unwrap_or(Kind::Other),
+        }));
+    }
+    Ok(None)
+}
+
+/// The IPv4 addresses of a link, each with the prefix length of its network.
+pub(super) fn addresses(index: u32) -> io::Result<Vec<Ipv4Net>> {
+    let mut message = AddressMessage::default();
+    message.header.family = AddressFamily::Inet;
+    let answers =
+        netlink_request_rtnl(RouteNetlinkMessage::GetAddress(message), Some(NLM_F_REQUEST | NLM_F_DUMP))?;
+    let mut found = Vec::new();
+    for answer in answers {
+        let NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewAddress(address)) = answer.payload else {
+            continue;
+        };
+        if address.header.index != index {
+            continue;
+        }
+        let local = address.attributes.iter().find_map(|a| match a {
+            AddressAttribute::Local(IpAddr::V4(ip)) => Some(*ip),
+            _ => None,
+        });
+        found.extend(local.and_then(|ip| Ipv4Net::new(ip, address.header.prefix_len).ok()));
+    }
+    Ok(found)
+}
+
+/// Adds an address to a link; one that is there already is no error.
+pub(super) fn add_address(index: u32, address: Ipv4Net) -> io::Result<()> {
+    let mut message = AddressMessage::default();
+    message.header.family = AddressFamily::Inet;
+    message.header.prefix_len = address.prefix_len();
+    message.header.index = index;
+    let ip = IpAddr::V4(address.addr());
+    message.attributes.push(AddressAttribute::Local(ip));
+    message.attributes.push(AddressAttribute::Address(ip));
+    let flags = NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL;
+    match netlink_request_rtnl(RouteNetlinkMessage::NewAddress(message), Some(flags)) {
+        Err(e) if e.raw_os_error() != Some(EEXIST) => Err(e),
+        _ => Ok(()),
+    }
+}
+
+/// Sets a link up.
+pub(super) fn set_up(index: u32) -> io::Result<()> {
+    let mut message = LinkMessage::default();
+    message.header.index = index;
+    message.header.flags = LinkFlags::Up;
+    message.header.change_mask = LinkFlags::Up;
+    netlink_request_rtnl(RouteNetlinkMessage::SetLink(message), Some(NLM_F_REQUEST | NLM_F_ACK)).map(drop)
+}
+
+/// Takes a link away.
+pub(super) fn delete(index: u32) -> io::Result<()> {
+    let mut message = LinkMessage::default();
+    message.header.index = index;
+    netlink_request_rtnl(RouteNetlinkMessage::DelLink(message), Some(NLM_F_REQUEST | NLM_F_ACK)).map(drop)
+}

@@ -1,0 +1,148 @@
+//! The `WireGuard` interface: what is on it, and making it as a [`Plan`] says.
+//!
+//! Must not know the store, the conf or why a peer is wanted. All changes are differences; the
+//! whole list of peers is never replaced, because that would drop every live session.
+//!
+//! Crash: a plan is applied in steps (create, key, peers, address, up); after a crash between two
+//! of them the next plan holds the rest. Second process: the kernel serializes single messages;
+//! whole plans are kept apart by the lock that the caller holds.
+
+mod fake;
+mod link;
+mod userspace;
+mod wireguard;
+
+pub use fake::{FakeDevices, FakeState};
+pub use wireguard::SystemDevices;
+
+use crate::model::{InterfaceName, LiveInterface, PrivateKey, plan::Plan};
+use std::io;
+
+/// Who carries the interface.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Carrier {
+    /// The kernel if it can, else a program in userspace.
+    Auto,
+    /// The kernel.
+    Kernel,
+    /// A program in userspace.
+    Userspace,
+}
+
+/// One `WireGuard` interface that may or may not exist.
+pub trait Device {
+    /// Reads the interface; `None` if there is none of that name.
+    ///
+    /// # Errors
+    /// [`DeviceError`] if it is there but cannot be read.
+    fn read(&mut self) -> Result<Option<LiveInterface>, DeviceError>;
+
+    /// Does what the plan says. The private key is needed where the plan sets it.
+    ///
+    /// # Errors
+    /// [`DeviceError::Missing`] if the plan does not create the interface and there is none. An
+    /// interface that this call created and could not finish is taken away again.
+    fn apply(&mut self, plan: &Plan, private_key: Option<&PrivateKey>) -> Result<Applied, DeviceError>;
+
+    /// Takes the interface away; `false` if there was none.
+    ///
+    /// # Errors
+    /// [`DeviceError`] if it could not be taken away.
+    fn delete(&mut self) -> Result<bool, DeviceError>;
+}
+
+/// What an [`Device::apply`] did that people should hear of.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Applied {
+    /// The userspace program that was started because the kernel has no `WireGuard`.
+    pub started: Option<String>,
+}
+
+/// Opens interfaces by name.
+pub trait Devices {
+    /// The interface of this name.
+    fn open(&self, name: &InterfaceName, carrier: Carrier) -> Box<dyn Device>;
+}
+
+/// Why the interface could not be read or changed.
+#[derive(Debug, thiserror::Error)]
+pub enum DeviceError {
+    /// There is no interface of that name.
+    #[error("there is no interface {name}")]
+    Missing {
+        /// The interface.
+        name: InterfaceName,
+    },
+    /// The name belongs to another kind of interface.
+    #[error("the interface {name} is not a WireGuard interface")]
+    NotWireguard {
+        /// The interface.
+        name: InterfaceName,
+    },
+    /// A userspace `WireGuard` of that name runs, but its interface is not here.
+    #[error(
+        "a userspace WireGuard named {name} already runs, in another network namespace or without its interface"
+    )]
+    Elsewhere {
+        /// The interface.
+        name: InterfaceName,
+        /// Its control socket.
+        socket: std::path::PathBuf,
+    },
+    /// No permission.
+    #[error("no permission to {action} the interface {name}")]
+    Denied {
+        /// The interface.
+        name: InterfaceName,
+        /// What was tried.
+        action: &'static str,
+    },
+    /// The kernel has no `WireGuard` and that was asked for.
+    #[error("this kernel has no WireGuard")]
+    NoKernel,
+    /// Neither the kernel nor a program can carry the interface.
+    #[error("{}there is no userspace WireGuard ({program} is not in PATH)", if *.kernel_tried { "this kernel has no WireGuard and " } else { "" })]
+    NoProgram {
+        /// The program that was looked for.
+        program: String,
+        /// Whether the kernel was tried first.
+        kernel_tried: bool,
+    },
+    /// The userspace program did not come up.
+    #[error("{program} did not start: {why}")]
+    NotStarted {
+        /// The program.
+        program: String,
+        /// What it said or did.
+        why: String,
+    },
+    /// Another socket has the UDP port.
+    #[error("UDP port {port} is taken by another program")]
+    PortTaken {
+        /// The port.
+        port: u16,
+    },
+    /// Anything else that the system says.
+    #[error("cannot {action} the interface {name}: {}", crate::device::system_reason(source))]
+    System {
+        /// The interface.
+        name: InterfaceName,
+        /// What was tried.
+        action: &'static str,
+        /// The system's answer.
+        source: io::Error,
+    },
+}
+
+fn system_reason(e: &io::Error) -> String {
+    let text = e.to_string();
+    text.split(" (os error").next().unwrap_or(&text).to_lowercase()
+}
+
+/// Turns an error of the system into ours.
+fn failure(name: &InterfaceName, action: &'static str, e: io::Error) -> DeviceError {
+    match e.kind() {
+        io::ErrorKind::PermissionDenied => DeviceError::Denied { name: name.clone(), action },
+        _ => DeviceError::System { name: name.clone(), action, source: e },
+    }
+}

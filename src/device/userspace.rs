@@ -1,0 +1,169 @@
+//! `WireGuard` as a program: starting it, and changing it through its control socket.
+//!
+//! The changes are written here rather than by the library, which says an error on stdout and
+//! loses its number. The request holds private keys, so it is wiped.
+
+use super::DeviceError;
+use crate::model::{InterfaceName, PrivateKey, plan::Plan};
+use std::{
+    collections::BTreeMap,
+    fmt::Write as _,
+    io::{self, BufRead, BufReader, Write},
+    os::unix::net::UnixStream,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    time::{Duration, Instant},
+};
+use zeroize::Zeroizing;
+
+const SOCKET_DIR: &str = "/var/run/wireguard";
+const START_TIMEOUT: Duration = Duration::from_secs(10);
+const EADDRINUSE: i32 = 98;
+
+/// Path of an interface's control socket.
+pub(super) fn socket_path(name: &InterfaceName) -> PathBuf {
+    Path::new(SOCKET_DIR).join(format!("{name}.sock"))
+}
+
+/// Whether a program answers on the control socket.
+pub(super) fn is_alive(name: &InterfaceName) -> bool {
+    UnixStream::connect(socket_path(name)).is_ok()
+}
+
+/// Waits until the program is gone after its interface was deleted; bounded.
+pub(super) fn wait_gone(name: &InterfaceName) {
+    let deadline = Instant::now() + START_TIMEOUT;
+    while is_alive(name) && Instant::now() < deadline {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    // A dead program's socket would stand in the way of the next one.
+    if !is_alive(name) {
+        let _ = std::fs::remove_file(socket_path(name));
+    }
+}
+
+/// Starts the program that `WG_USERSPACE_IMPLEMENTATION` names, else `wireguard-go`, and waits
+/// until it answers. Returns the program's name.
+pub(super) fn start(
+    name: &InterfaceName,
+    vars: &BTreeMap<String, String>,
+    kernel_tried: bool,
+) -> Result<String, DeviceError> {
+    let program = vars
+        .get("WG_USERSPACE_IMPLEMENTATION")
+        .filter(|p| !p.is_empty())
+        .map_or("wireguard-go", String::as_str)
+        .to_owned();
+    let path = vars.get("PATH").map_or("", String::as_str);
+    let Some(file) = find_program(&program, path) else {
+        return Err(DeviceError::NoProgram { program, kernel_tried });
+    };
+    let not_started = |why: String| DeviceError::NotStarted { program: program.clone(), why };
+    let _ = std::fs::remove_file(socket_path(name));
+    let mut command = Command::new(file);
+    // The program puts itself into the background; it gets neither our streams nor our variables.
+    command.arg(name.as_str()).env_clear().env("PATH", path);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let status = command.status().map_err(|e| not_started(super::system_reason(&e)))?;
+    if !status.success() {
+        return Err(not_started(format!("it ended with {status}; is /dev/net/tun there?")));
+    }
+    let deadline = Instant::now() + START_TIMEOUT;
+    while !is_alive(name) {
+        if Instant::now() >= deadline {
+            return Err(not_started(format!("its socket {} never answered", socket_path(name).display())));
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    Ok(program)
+}
+
+/// An absolute path of a program; relative directories of PATH are passed over, so that nobody's
+/// working directory decides what runs as root.
+fn find_program(program: &str, path: &str) -> Option<PathBuf> {
+    let is_program = |p: &Path| {
+        use std::os::unix::fs::PermissionsExt;
+        p.metadata().is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0)
+    };
+    if program.contains('/') {
+        return Some(PathBuf::from(program)).filter(|p| p.is_absolute() && is_program(p));
+    }
+    path.split(':')
+        .map(Path::new)
+        .filter(|d| d.is_absolute())
+        .map(|d| d.join(program))
+        .find(|p| is_program(p))
+}
+
+/// Sends key, port and peers of a plan as one request.
+pub(super) fn configure(
+    name: &InterfaceName,
+    plan: &Plan,
+    private_key: Option<&PrivateKey>,
+) -> Result<(), DeviceError> {
+    let action = "change";
+    // Room for everything at once: growing would leave unwiped copies of the key behind.
+    let room = 256 + 192 * (plan.set_peers.len() + plan.remove_peers.len());
+    let mut request = Zeroizing::new(String::with_capacity(room));
+    request.push_str("set=1\n");
+    if let (true, Some(key)) = (plan.set_key, private_key) {
+        request.push_str("private_key=");
+        hex(&mut request, key.expose_bytes());
+        request.push('\n');
+    }
+    if let Some(port) = plan.set_port {
+        let _ = writeln!(request, "listen_port={port}");
+    }
+    for key in &plan.remove_peers {
+        request.push_str("public_key=");
+        hex(&mut request, key.as_bytes());
+        request.push_str("\nremove=true\n");
+    }
+    for peer in &plan.set_peers {
+        request.push_str("public_key=");
+        hex(&mut request, peer.public_key.as_bytes());
+        let _ = writeln!(request, "\nreplace_allowed_ips=true\nallowed_ip={}/32", peer.vpn_ip);
+    }
+    if request.as_str() == "set=1\n" {
+        return Ok(());
+    }
+    request.push('\n');
+    let errno = exchange(name, request.as_bytes()).map_err(|e| super::failure(name, action, e))?;
+    match (errno, plan.set_port) {
+        (0, _) => Ok(()),
+        (EADDRINUSE, Some(port)) => Err(DeviceError::PortTaken { port }),
+        (n, _) => Err(super::failure(name, action, io::Error::from_raw_os_error(n.abs()))),
+    }
+}
+
+/// Sends a request and returns the number in `errno=`.
+fn exchange(name: &InterfaceName, request: &[u8]) -> io::Result<i32> {
+    let mut socket = UnixStream::connect(socket_path(name))?;
+    socket.write_all(request)?;
+    let mut line = String::new();
+    BufReader::new(socket).read_line(&mut line)?;
+    let number = line.trim_end().strip_prefix("errno=").and_then(|n| n.parse::<i32>().ok());
+    number
+        .map(i32::abs)
+        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "the program gave no answer"))
+}
+
+fn hex(text: &mut String, bytes: &[u8]) {
+    for byte in bytes {
+        let _ = write!(text, "{byte:02x}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn programs_are_never_found_in_relative_directories() {
+        assert!(find_program("sh", "/nonexistent:/bin:/usr/bin").is_some());
+        assert!(find_program("sh", ".:bin:").is_none());
+        assert!(find_program("./sh", "/bin").is_none());
+        assert!(find_program("/bin/sh", "").is_some());
+        assert!(find_program("/etc/passwd", "").is_none(), "not executable");
+    }
+}

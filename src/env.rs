@@ -1,0 +1,114 @@
+//! Everything the program takes from outside: variables, streams, terminal facts, time,
+//! randomness and devices. A test builds its own; only [`Env::real`] asks the system.
+
+use crate::device::{Devices, SystemDevices};
+use jiff::Timestamp;
+use std::{
+    collections::BTreeMap,
+    io::{self, BufWriter, IsTerminal, Read, Write},
+};
+
+/// Where the time comes from.
+pub trait Clock {
+    /// The present moment.
+    fn now(&self) -> Timestamp;
+}
+
+/// Where randomness comes from.
+pub trait Rng {
+    /// Fills the buffer with bytes that nobody can guess.
+    ///
+    /// # Errors
+    /// The system's, if it has no randomness to give.
+    fn fill(&mut self, bytes: &mut [u8]) -> io::Result<()>;
+}
+
+/// Facts about the three streams.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Terminal {
+    /// Standard input is a terminal.
+    pub stdin: bool,
+    /// Standard output is a terminal.
+    pub stdout: bool,
+    /// Standard error is a terminal.
+    pub stderr: bool,
+    /// Width of the terminal behind standard output, in columns.
+    pub width: Option<u16>,
+}
+
+/// The outside world of one run.
+pub struct Env {
+    /// Environment variables.
+    pub vars: BTreeMap<String, String>,
+    /// Standard input.
+    pub stdin: Box<dyn Read>,
+    /// Standard output, buffered: flushed once at the end or for each line of a stream.
+    pub stdout: Box<dyn Write>,
+    /// Standard error, unbuffered.
+    pub stderr: Box<dyn Write>,
+    /// What the streams are.
+    pub terminal: Terminal,
+    /// The time.
+    pub clock: Box<dyn Clock>,
+    /// Randomness.
+    pub rng: Box<dyn Rng>,
+    /// `WireGuard` interfaces.
+    pub devices: Box<dyn Devices>,
+    /// Whether the effective user is root.
+    pub is_root: bool,
+}
+
+impl std::fmt::Debug for Env {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Env").field("terminal", &self.terminal).finish_non_exhaustive()
+    }
+}
+
+impl Env {
+    /// The world as it is.
+    pub fn real() -> Self {
+        // A variable that is not UTF-8 is none of ours.
+        let vars: BTreeMap<String, String> = std::env::vars_os()
+            .filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)))
+            .collect();
+        let stdout = io::stdout().is_terminal();
+        let terminal = Terminal {
+            stdin: io::stdin().is_terminal(),
+            stdout,
+            stderr: io::stderr().is_terminal(),
+            width: stdout.then(|| width(&vars)).flatten(),
+        };
+        Self {
+            devices: Box::new(SystemDevices::new(vars.clone())),
+            vars,
+            stdin: Box::new(io::stdin()),
+            stdout: Box::new(BufWriter::new(io::stdout())),
+            stderr: Box::new(io::stderr()),
+            terminal,
+            clock: Box::new(SystemClock),
+            rng: Box::new(SystemRng),
+            is_root: rustix::process::geteuid().is_root(),
+        }
+    }
+}
+
+fn width(vars: &BTreeMap<String, String>) -> Option<u16> {
+    let asked = vars.get("COLUMNS").and_then(|c| c.parse().ok()).filter(|c| *c > 0);
+    asked.or_else(|| rustix::termios::tcgetwinsize(io::stdout()).ok().map(|s| s.ws_col).filter(|c| *c > 0))
+}
+
+struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+}
+
+struct SystemRng;
+
+impl Rng for SystemRng {
+    fn fill(&mut self, bytes: &mut [u8]) -> io::Result<()> {
+        getrandom::fill(bytes).map_err(io::Error::from)
+    }
+}

@@ -1,0 +1,252 @@
+//! Files as an administrator's tool must write them: whole or not at all, secret from birth.
+//!
+//! Must not know what is in a file. What a crash does: a file written by [`replace`] has its
+//! old or its new content, never a part; at worst a temporary file named `.iwas-wg.*` stays
+//! behind in the same directory. What a second process does: [`Lock`] keeps changing commands
+//! apart; readers take no lock and see the old or the new file.
+
+use std::{
+    fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError},
+    io::{self, Read, Seek, Write},
+    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown},
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+/// A file operation that failed: what was tried, on which path, and why.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot {action} {}: {}", path.display(), reason(source))]
+pub struct FsError {
+    /// What was tried, a verb: `read`, `write`, `create`.
+    pub action: &'static str,
+    /// The file or directory.
+    pub path: PathBuf,
+    /// The system's answer.
+    pub source: io::Error,
+}
+
+/// The system's reason without Rust's "(os error N)".
+pub fn reason(e: &io::Error) -> String {
+    let text = e.to_string();
+    let text = text.split(" (os error").next().unwrap_or(&text);
+    let mut chars = text.chars();
+    chars.next().map(|c| c.to_lowercase().chain(chars).collect()).unwrap_or_default()
+}
+
+fn failed<'a>(action: &'static str, path: &'a Path) -> impl Fn(io::Error) -> FsError + 'a {
+    move |source| FsError { action, path: path.to_owned(), source }
+}
+
+/// Reads a whole file; `None` if there is none.
+///
+/// # Errors
+/// [`FsError`] for anything but a missing file.
+pub fn read(path: &Path) -> Result<Option<Vec<u8>>, FsError> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(failed("read", path)(e)),
+    }
+}
+
+/// Makes a directory and its parents; only what is made gets the mode.
+///
+/// # Errors
+/// [`FsError`] if it cannot be made.
+pub fn create_dir(path: &Path, mode: u32) -> Result<(), FsError> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    if let Some(parent) = path.parent() {
+        create_dir(parent, 0o755)?;
+    }
+    DirBuilder::new().mode(mode).create(path).map_err(failed("create the directory", path))
+}
+
+/// Makes a new file with this mode from its first moment and writes it durably.
+///
+/// # Errors
+/// [`FsError`] also if the file is there already.
+pub fn create(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FsError> {
+    let fail = failed("create", path);
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path).map_err(&fail)?;
+    let written = file.write_all(bytes).and_then(|()| file.sync_all());
+    if let Err(e) = written {
+        // Half a file of ours is worse than none; the error that led here matters more.
+        let _ = fs::remove_file(path);
+        return Err(fail(e));
+    }
+    sync_parent(path).map_err(fail)
+}
+
+/// Replaces a file's content atomically, following a symbolic link and keeping mode and owner;
+/// a file that is not there yet gets `mode`. Returns whether anything was written: equal
+/// content is left alone.
+///
+/// # Errors
+/// [`FsError`]; the old content is then still there.
+pub fn replace(path: &Path, bytes: &[u8], mode: u32) -> Result<bool, FsError> {
+    let fail = failed("write", path);
+    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let before = match File::open(&target) {
+        Ok(mut file) => {
+            let mut content = zeroize::Zeroizing::new(Vec::new());
+            file.read_to_end(&mut content).map_err(&fail)?;
+            if content.as_slice() == bytes {
+                return Ok(false);
+            }
+            Some(file.metadata().map_err(&fail)?)
+        }
+        Err(e) if e.kind() == io::ErrorKind::NotFound => None,
+        Err(e) => return Err(fail(e)),
+    };
+    let dir = target.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut temp = tempfile::Builder::new()
+        .prefix(".iwas-wg.")
+        .permissions(Permissions::from_mode(0o600))
+        .tempfile_in(dir)
+        .map_err(&fail)?;
+    temp.write_all(bytes).map_err(&fail)?;
+    let mode = before.as_ref().map_or(mode, |m| m.permissions().mode() & 0o7777);
+    temp.as_file().set_permissions(Permissions::from_mode(mode)).map_err(&fail)?;
+    if let Some(meta) = before {
+        // Only root can give files away; anyone else keeps their own.
+        match fchown(temp.as_file(), Some(meta.uid()), Some(meta.gid())) {
+            Err(e) if e.kind() != io::ErrorKind::PermissionDenied => return Err(fail(e)),
+            _ => {}
+        }
+    }
+    temp.as_file().sync_all().map_err(&fail)?;
+    temp.persist(&target).map_err(|e| fail(e.error))?;
+    sync_parent(&target).map_err(fail)?;
+    Ok(true)
+}
+
+fn sync_parent(path: &Path) -> io::Result<()> {
+    let dir = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(dir)?.sync_all()
+}
+
+/// Why the lock was not had.
+#[derive(Debug, thiserror::Error)]
+pub enum LockError {
+    /// Another process holds it.
+    #[error("another iwas-wg is at work ({holder})")]
+    Busy {
+        /// What the holder says of itself: `pid 4711, location add`.
+        holder: String,
+    },
+    /// The lock file cannot be used.
+    #[error(transparent)]
+    File(#[from] FsError),
+}
+
+/// The right to change store, interface and conf; given back when dropped or when the process
+/// dies. The lock file is never removed, and never the store itself: closing any descriptor of
+/// the store would drop `SQLite`'s own locks.
+#[derive(Debug)]
+pub struct Lock {
+    _file: File,
+}
+
+impl Lock {
+    /// Takes the lock, waiting up to `timeout`; `on_wait` hears once whom it waits for.
+    ///
+    /// # Errors
+    /// [`LockError::Busy`] after `timeout`, [`LockError::File`] if the file cannot be opened.
+    pub fn acquire(
+        path: &Path,
+        timeout: Duration,
+        who: &str,
+        on_wait: &mut dyn FnMut(&str),
+    ) -> Result<Self, LockError> {
+        let fail = failed("open the lock file", path);
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(path)
+            .map_err(&fail)?;
+        let deadline = Instant::now() + timeout;
+        let mut said = false;
+        loop {
+            match file.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::Error(e)) => return Err(fail(e).into()),
+                Err(TryLockError::WouldBlock) => {}
+            }
+            let mut holder = String::new();
+            let _ = file.rewind().and_then(|()| file.read_to_string(&mut holder));
+            let holder = if holder.trim().is_empty() { "just starting" } else { holder.trim() };
+            if Instant::now() >= deadline {
+                return Err(LockError::Busy { holder: holder.to_owned() });
+            }
+            if !said {
+                on_wait(holder);
+                said = true;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        // The note is for waiters' messages only: failing to write it harms nobody.
+        let note = format!("pid {}, {who}\n", std::process::id());
+        let _ = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(note.as_bytes()));
+        Ok(Self { _file: file })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).expect("metadata").permissions().mode() & 0o7777
+    }
+
+    #[test]
+    fn a_replaced_file_keeps_its_mode_and_its_link() {
+        let dir = tempfile::tempdir().expect("dir");
+        let real = dir.path().join("real.conf");
+        let link = dir.path().join("link.conf");
+        fs::write(&real, "old").expect("write");
+        fs::set_permissions(&real, Permissions::from_mode(0o640)).expect("chmod");
+        std::os::unix::fs::symlink(&real, &link).expect("symlink");
+        assert!(replace(&link, b"new", 0o600).expect("replace"));
+        assert_eq!(fs::read(&real).expect("read"), b"new");
+        assert!(fs::symlink_metadata(&link).expect("link").is_symlink());
+        assert_eq!(mode(&real), 0o640);
+        assert!(!replace(&link, b"new", 0o600).expect("replace"), "equal content was written again");
+        assert_eq!(fs::read_dir(dir.path()).expect("dir").count(), 2, "a temporary file stayed");
+    }
+
+    #[test]
+    fn new_files_have_their_mode_from_birth_and_are_never_overwritten() {
+        let dir = tempfile::tempdir().expect("dir");
+        let path = dir.path().join("a/b/key");
+        create_dir(path.parent().expect("parent"), 0o700).expect("dir");
+        assert_eq!(mode(path.parent().expect("parent")), 0o700);
+        create(&path, b"secret", 0o600).expect("create");
+        assert_eq!(mode(&path), 0o600);
+        let e = create(&path, b"other", 0o600).expect_err("overwrote");
+        assert_eq!(e.to_string(), format!("cannot create {}: file exists", path.display()));
+        assert_eq!(fs::read(&path).expect("read"), b"secret");
+        assert!(replace(&dir.path().join("n"), b"x", 0o600).expect("replace"));
+        assert_eq!(mode(&dir.path().join("n")), 0o600);
+    }
+
+    #[test]
+    fn a_waiter_hears_who_holds_the_lock_and_gives_up_in_time() {
+        let dir = tempfile::tempdir().expect("dir");
+        let path = dir.path().join("lock");
+        let held = Lock::acquire(&path, Duration::ZERO, "location add", &mut |_| {}).expect("lock");
+        let mut heard = Vec::new();
+        let e = Lock::acquire(&path, Duration::from_millis(30), "sync", &mut |h| heard.push(h.to_owned()))
+            .expect_err("two holders");
+        let who = format!("pid {}, location add", std::process::id());
+        assert_eq!(heard, [who.as_str()]);
+        assert_eq!(e.to_string(), format!("another iwas-wg is at work ({who})"));
+        drop(held);
+        Lock::acquire(&path, Duration::ZERO, "sync", &mut |_| {}).expect("free again");
+    }
+}

@@ -1,0 +1,279 @@
+//! The shapes of `--json`: one object, `schema_version` first, every key always there.
+
+use crate::{
+    error::Error,
+    model::{Counts, Location, State},
+};
+use jiff::Timestamp;
+use serde::Serialize;
+use std::{collections::BTreeMap, net::Ipv4Addr};
+
+/// Version of all shapes in this file; adding keys does not change it.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// A result of one command under its envelope.
+#[derive(Debug, Serialize)]
+pub struct Envelope<T> {
+    schema_version: u32,
+    #[serde(flatten)]
+    body: T,
+}
+
+impl<T> Envelope<T> {
+    /// Puts `schema_version` before the body's keys.
+    pub fn new(body: T) -> Self {
+        Self { schema_version: SCHEMA_VERSION, body }
+    }
+}
+
+/// A location.
+#[derive(Debug, Serialize)]
+pub struct LocationReport<'a> {
+    name: &'a str,
+    org: Option<&'a str>,
+    description: Option<&'a str>,
+    tags: &'a BTreeMap<String, String>,
+    vpn_ip: Option<Ipv4Addr>,
+    vpn_public_key: Option<String>,
+    key_mode: &'static str,
+    enabled: bool,
+    is_online: bool,
+    state: &'static str,
+    last_handshake: Option<String>,
+    endpoint: Option<&'a str>,
+    rx_bytes: Option<u64>,
+    tx_bytes: Option<u64>,
+    created_at: String,
+    updated_at: String,
+}
+
+impl<'a> LocationReport<'a> {
+    /// The report of a location.
+    pub fn new(l: &'a Location) -> Self {
+        let state = state_of(l);
+        let reading = l.reading.as_ref();
+        Self {
+            name: l.name.as_str(),
+            org: l.org.as_ref().map(super::super::model::name::Org::as_str),
+            description: l.description.as_ref().map(super::super::model::name::Description::as_str),
+            tags: &l.tags,
+            vpn_ip: l.vpn_ip,
+            vpn_public_key: l.public_key.map(|k| k.to_string()),
+            key_mode: l.key_mode.as_str(),
+            enabled: l.enabled,
+            is_online: state == State::Online,
+            state: state.as_str(),
+            last_handshake: reading.and_then(|r| r.last_handshake).map(time),
+            endpoint: reading.and_then(|r| r.endpoint.as_deref()),
+            rx_bytes: reading.map(|r| r.rx_bytes),
+            tx_bytes: reading.map(|r| r.tx_bytes),
+            created_at: time(l.created_at),
+            updated_at: time(l.updated_at),
+        }
+    }
+}
+
+/// The state of a location as far as its reading tells.
+pub fn state_of(l: &Location) -> State {
+    State::of(l.public_key.is_some(), l.enabled, l.reading.as_ref())
+}
+
+/// RFC 3339 in UTC, whole seconds.
+pub fn time(t: Timestamp) -> String {
+    Timestamp::from_second(t.as_second()).unwrap_or(t).to_string()
+}
+
+/// `location list`.
+#[derive(Debug, Serialize)]
+pub struct LocationList<'a> {
+    /// Sorted by name.
+    pub locations: Vec<LocationReport<'a>>,
+}
+
+/// `location show`.
+#[derive(Debug, Serialize)]
+pub struct LocationShow<'a> {
+    /// The location.
+    pub location: LocationReport<'a>,
+}
+
+/// What a changing command did, or with `--dry-run` would do.
+#[derive(Debug, Serialize)]
+pub struct ChangeReport<'a> {
+    /// Whether anything is different now.
+    pub changed: bool,
+    /// What was done: `created`, `updated`, `removed`, `provisioned`, `unchanged`.
+    pub action: &'static str,
+    /// Whether this is only what would be done.
+    pub dry_run: bool,
+    /// The location afterwards, or as it was if it was removed.
+    pub location: Option<LocationReport<'a>>,
+    /// The router's script, where one was rendered.
+    pub script: Option<&'a str>,
+}
+
+/// The interface in `status`.
+#[derive(Debug, Serialize)]
+pub struct HubReport {
+    /// Its name.
+    pub interface: String,
+    /// The hub's public key.
+    pub public_key: String,
+    /// UDP port.
+    pub listen_port: u16,
+    /// Whether the interface is there and up.
+    pub up: bool,
+}
+
+/// Locations by state.
+#[derive(Debug, Serialize)]
+pub struct CountsReport {
+    online: u64,
+    offline: u64,
+    never: u64,
+    disabled: u64,
+    unprovisioned: u64,
+}
+
+impl From<Counts> for CountsReport {
+    fn from(c: Counts) -> Self {
+        Self {
+            online: c.online,
+            offline: c.offline,
+            never: c.never,
+            disabled: c.disabled,
+            unprovisioned: c.unprovisioned,
+        }
+    }
+}
+
+/// `status`.
+#[derive(Debug, Serialize)]
+pub struct StatusReport<'a> {
+    /// The interface.
+    pub hub: HubReport,
+    /// `live` or `heartbeat`.
+    pub source: &'static str,
+    /// When the last heartbeat was.
+    pub heartbeat_at: Option<String>,
+    /// The shown locations by state.
+    pub counts: CountsReport,
+    /// Sorted by name.
+    pub locations: Vec<LocationReport<'a>>,
+}
+
+/// One change that a heartbeat saw.
+#[derive(Debug, Serialize)]
+pub struct Transition {
+    /// The location.
+    pub name: String,
+    /// State before.
+    pub from: &'static str,
+    /// State now.
+    pub to: &'static str,
+    /// When it happened: the handshake itself, or the moment the limit passed.
+    pub at: String,
+}
+
+/// `heartbeat`.
+#[derive(Debug, Serialize)]
+pub struct HeartbeatReport {
+    /// Peers looked at.
+    pub checked: u64,
+    /// Of these, online.
+    pub online: u64,
+    /// Of these, offline.
+    pub offline: u64,
+    /// Of these, never seen.
+    pub never: u64,
+    /// What is different from the last heartbeat.
+    pub changes: Vec<Transition>,
+}
+
+/// `script render --format json`. The private key is what the command is for.
+#[derive(Serialize)]
+#[expect(missing_debug_implementations, reason = "it holds a private key")]
+pub struct ScriptReport<'a> {
+    /// The location.
+    pub name: &'a str,
+    /// The router's VPN address.
+    pub vpn_ip: Ipv4Addr,
+    /// Prefix length of the VPN network.
+    pub prefix_length: u8,
+    /// `null` where the hub does not have it.
+    pub private_key: Option<&'a str>,
+    /// The hub's public key.
+    pub server_public_key: String,
+    /// Host name or address of the hub.
+    pub endpoint_address: &'a str,
+    /// UDP port of the hub.
+    pub endpoint_port: u16,
+    /// What the router accepts from the hub.
+    pub allowed_address: Vec<String>,
+    /// 0 is off.
+    pub persistent_keepalive_seconds: u16,
+}
+
+/// `init`, `up`, `down` and `sync`.
+#[derive(Debug, Serialize)]
+pub struct HubChange {
+    /// Whether anything is different now.
+    pub changed: bool,
+    /// What was done.
+    pub action: &'static str,
+    /// Whether this is only what would be done.
+    pub dry_run: bool,
+    /// The interface.
+    pub interface: String,
+    /// The hub's public key.
+    pub public_key: String,
+    /// Each step in words.
+    pub steps: Vec<String>,
+    /// Peers on the interface or in the conf that the store does not know.
+    pub foreign_peers: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct ErrorBody<'a> {
+    code: &'static str,
+    exit: u8,
+    message: &'a str,
+    hint: Option<&'a str>,
+}
+
+/// A failure, on standard error.
+#[derive(Debug, Serialize)]
+pub struct ErrorReport<'a> {
+    schema_version: u32,
+    error: ErrorBody<'a>,
+}
+
+impl<'a> ErrorReport<'a> {
+    pub(super) fn new(e: &'a Error) -> Self {
+        let error = ErrorBody {
+            code: e.kind.code(),
+            exit: e.kind.exit(),
+            message: &e.message,
+            hint: e.hint.as_deref(),
+        };
+        Self { schema_version: SCHEMA_VERSION, error }
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct WarningBody<'a> {
+    message: &'a str,
+}
+
+/// A warning, on standard error.
+#[derive(Debug, Serialize)]
+pub struct WarningReport<'a> {
+    schema_version: u32,
+    warning: WarningBody<'a>,
+}
+
+impl<'a> WarningReport<'a> {
+    pub(super) fn new(message: &'a str) -> Self {
+        Self { schema_version: SCHEMA_VERSION, warning: WarningBody { message } }
+    }
+}

@@ -1,0 +1,200 @@
+//! The only room that writes to standard output and standard error.
+//!
+//! Results go to standard output and nothing else does; everything said to people goes to
+//! standard error. A reader that closed the pipe is no failure, a full disk is one.
+
+pub mod json;
+mod metrics;
+mod progress;
+mod table;
+
+pub use metrics::Metrics;
+pub use progress::Progress;
+pub use table::{Column, Table};
+
+use crate::{
+    env::Env,
+    error::{Error, Kind},
+};
+use serde::Serialize;
+use std::io::{self, Write};
+
+/// `--color`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Color {
+    /// Where a terminal shows it.
+    #[default]
+    Auto,
+    /// Also into files and pipes.
+    Always,
+    /// Nowhere.
+    Never,
+}
+
+/// How a run talks.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Style {
+    /// Machine output.
+    pub json: bool,
+    /// Only results and errors.
+    pub quiet: bool,
+    /// How many `-v`.
+    pub verbose: u8,
+    /// Colours.
+    pub color: Color,
+}
+
+/// The streams of a run and how to use them.
+pub struct Ui {
+    out: Box<dyn Write>,
+    err: Box<dyn Write>,
+    style: Style,
+    color: bool,
+    width: Option<u16>,
+    progress: bool,
+}
+
+impl std::fmt::Debug for Ui {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Ui").field("style", &self.style).finish_non_exhaustive()
+    }
+}
+
+impl Ui {
+    /// Takes the streams out of the environment.
+    pub fn new(env: &mut Env, style: Style) -> Self {
+        let has = |name: &str| env.vars.get(name).is_some_and(|v| !v.is_empty());
+        let color = match style.color {
+            Color::Always => true,
+            Color::Never => false,
+            Color::Auto => {
+                env.terminal.stdout && !has("NO_COLOR") && env.vars.get("TERM").is_none_or(|t| t != "dumb")
+            }
+        };
+        let progress = env.terminal.stderr && !style.quiet && !style.json && style.verbose == 0;
+        Self {
+            out: std::mem::replace(&mut env.stdout, Box::new(io::sink())),
+            err: std::mem::replace(&mut env.stderr, Box::new(io::sink())),
+            style,
+            color,
+            width: env.terminal.width,
+            progress,
+        }
+    }
+
+    /// Whether results are JSON.
+    pub fn is_json(&self) -> bool {
+        self.style.json
+    }
+
+    /// Writes a result as it is.
+    ///
+    /// # Errors
+    /// [`Kind::ClosedPipe`] if the reader went away, [`Kind::Failed`] if it cannot be written.
+    pub fn data(&mut self, text: &str) -> Result<(), Error> {
+        self.out.write_all(text.as_bytes()).map_err(|e| stdout_failed(&e))
+    }
+
+    /// Writes a result as one JSON object on one line.
+    ///
+    /// # Errors
+    /// As [`Ui::data`].
+    pub fn json<T: Serialize>(&mut self, value: &T) -> Result<(), Error> {
+        serde_json::to_writer(&mut self.out, value).map_err(|e| stdout_failed(&e.into()))?;
+        self.data("\n")
+    }
+
+    /// Writes a table: what fits a terminal, everything into a pipe.
+    ///
+    /// # Errors
+    /// As [`Ui::data`].
+    pub fn table(&mut self, table: &Table) -> Result<(), Error> {
+        let text = table.render(self.width, self.color);
+        self.data(&text)
+    }
+
+    /// Hands everything written so far to the system.
+    ///
+    /// # Errors
+    /// As [`Ui::data`]: here a full disk shows.
+    pub fn flush(&mut self) -> Result<(), Error> {
+        self.out.flush().map_err(|e| stdout_failed(&e))
+    }
+
+    /// Tells people what was done; silent with `-q` and in JSON.
+    pub fn say(&mut self, text: &str) {
+        if !self.style.quiet && !self.style.json {
+            self.tell(text);
+        }
+    }
+
+    /// Tells people about a step, with `-v`.
+    pub fn detail(&mut self, text: &str) {
+        if self.style.verbose > 0 && !self.style.json {
+            self.tell(text);
+        }
+    }
+
+    /// Warns: everything worked, but somebody should look.
+    pub fn warn(&mut self, text: &str) {
+        if self.style.json {
+            let line = serde_json::to_string(&json::WarningReport::new(text)).unwrap_or_default();
+            self.tell(&line);
+        } else {
+            self.tell(&format!("iwas-wg: warning: {text}"));
+        }
+    }
+
+    /// Tells a failure.
+    pub fn error(&mut self, e: &Error) {
+        if e.kind == Kind::ClosedPipe {
+            return;
+        }
+        if self.style.json {
+            let line = serde_json::to_string(&json::ErrorReport::new(e)).unwrap_or_default();
+            self.tell(&line);
+            return;
+        }
+        self.tell(&format!("iwas-wg: {}", one_line(&e.message)));
+        if let Some(hint) = &e.hint {
+            self.tell(&format!("hint: {}", one_line(hint)));
+        }
+    }
+
+    /// A bar for long work; nothing is drawn unless standard error is a terminal.
+    pub fn progress(&self, what: &'static str, total: u64) -> Progress {
+        Progress::new(what, total, self.progress)
+    }
+
+    /// Asks on the terminal; the answer is yes only for `y` or `yes`.
+    pub fn confirm(&mut self, input: &mut dyn io::Read, question: &str) -> bool {
+        let _ = write!(self.err, "{question} [y/N] ");
+        let _ = self.err.flush();
+        let mut answer = String::new();
+        let mut byte = [0];
+        // A byte at a time: what follows the line is not ours to read.
+        while input.read(&mut byte).is_ok_and(|n| n == 1) && byte[0] != b'\n' {
+            answer.push(char::from(byte[0]));
+        }
+        matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes")
+    }
+
+    fn tell(&mut self, text: &str) {
+        // Nobody is left to hear that standard error is gone.
+        let _ = writeln!(self.err, "{text}");
+    }
+}
+
+/// Keeps a message to its line, whatever a library or a file name put into it.
+fn one_line(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+fn stdout_failed(e: &io::Error) -> Error {
+    if e.kind() == io::ErrorKind::BrokenPipe {
+        return Error::new(Kind::ClosedPipe, "the reader closed the pipe");
+    }
+    let text = e.to_string();
+    let reason = text.split(" (os error").next().unwrap_or(&text);
+    Error::new(Kind::Failed, format!("cannot write to standard output: {}", reason.to_lowercase()))
+}

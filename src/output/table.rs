@@ -1,0 +1,152 @@
+//! Tables for people: one record is one line, whatever the width.
+
+use comfy_table::{Cell, CellAlignment, ContentArrangement, Table as Grid, presets::NOTHING};
+
+/// A column of a table.
+#[derive(Debug, Clone, Copy)]
+pub struct Column {
+    /// Its heading.
+    pub title: &'static str,
+    /// Numbers stand at the right.
+    pub right: bool,
+    /// How early it goes when the terminal is narrow: the highest goes first, 0 stays.
+    pub spare: u8,
+}
+
+impl Column {
+    /// A column of text.
+    pub const fn text(title: &'static str, spare: u8) -> Self {
+        Self { title, right: false, spare }
+    }
+
+    /// A column of numbers.
+    pub const fn number(title: &'static str, spare: u8) -> Self {
+        Self { title, right: true, spare }
+    }
+}
+
+/// Rows under headings.
+#[derive(Debug)]
+pub struct Table {
+    columns: Vec<Column>,
+    rows: Vec<Vec<String>>,
+}
+
+impl Table {
+    /// An empty table.
+    pub fn new(columns: &[Column]) -> Self {
+        Self { columns: columns.to_vec(), rows: Vec::new() }
+    }
+
+    /// Adds a row, a cell for each column; control characters are shown as spaces.
+    pub fn row(&mut self, cells: Vec<String>) {
+        let clean =
+            |cell: String| -> String { cell.chars().map(|c| if steers(c) { ' ' } else { c }).collect() };
+        self.rows.push(cells.into_iter().map(clean).collect());
+    }
+
+    pub(super) fn render(&self, width: Option<u16>, color: bool) -> String {
+        let mut kept: Vec<usize> = (0..self.columns.len()).collect();
+        loop {
+            let grid = self.grid(&kept, color);
+            let wide: usize = grid.column_max_content_widths().iter().map(|w| usize::from(*w) + 2).sum();
+            let spare = kept.iter().copied().filter(|i| self.columns[*i].spare > 0);
+            let first_to_go = spare.max_by_key(|i| self.columns[*i].spare);
+            match (width, first_to_go) {
+                (Some(width), Some(i)) if wide.saturating_sub(2) > usize::from(width) => {
+                    kept.retain(|k| *k != i);
+                }
+                _ => {
+                    let lines: Vec<String> = grid.lines().map(|l| l.trim_end().to_owned() + "\n").collect();
+                    return lines.concat();
+                }
+            }
+        }
+    }
+
+    fn grid(&self, kept: &[usize], color: bool) -> Grid {
+        let mut grid = Grid::new();
+        grid.load_style(NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+        if color {
+            grid.enforce_styling();
+        } else {
+            grid.force_no_tty();
+        }
+        grid.set_header(kept.iter().map(|i| Cell::new(self.columns[*i].title)));
+        for row in &self.rows {
+            grid.add_row(kept.iter().map(|i| {
+                let text = row.get(*i).map_or("", String::as_str);
+                let cell = Cell::new(text);
+                match state_color(text) {
+                    Some(c) if color && self.columns[*i].title == "STATE" => cell.fg(c),
+                    _ => cell,
+                }
+            }));
+        }
+        for (place, i) in kept.iter().enumerate() {
+            if let Some(column) = grid.column_mut(place) {
+                column.set_padding((0, 2));
+                if self.columns[*i].right {
+                    column.set_cell_alignment(CellAlignment::Right);
+                }
+            }
+        }
+        grid
+    }
+}
+
+fn steers(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
+}
+
+fn state_color(state: &str) -> Option<comfy_table::Color> {
+    match state {
+        "online" => Some(comfy_table::Color::Green),
+        "offline" => Some(comfy_table::Color::Red),
+        "never" => Some(comfy_table::Color::Yellow),
+        "disabled" | "unprovisioned" => Some(comfy_table::Color::DarkGrey),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table() -> Table {
+        let mut t = Table::new(&[
+            Column::text("NAME", 0),
+            Column::text("ORG", 2),
+            Column::text("STATE", 0),
+            Column::number("RX", 3),
+        ]);
+        t.row(vec!["cafe".into(), "acme\u{1b}[2J".into(), "online".into(), "12".into()]);
+        t.row(vec!["shop-with-a-long-name".into(), String::new(), "never".into(), "3456".into()]);
+        t
+    }
+
+    #[test]
+    fn a_pipe_gets_every_column_and_one_line_a_record() {
+        let text = table().render(None, false);
+        assert_eq!(
+            text,
+            "NAME                   ORG        STATE     RX\n\
+             cafe                   acme [2J   online    12\n\
+             shop-with-a-long-name             never   3456\n"
+        );
+    }
+
+    #[test]
+    fn a_narrow_terminal_gets_the_columns_that_matter() {
+        let text = table().render(Some(32), false);
+        assert_eq!(text.lines().next(), Some("NAME                   STATE"));
+        let text = table().render(Some(5), false);
+        assert_eq!(text.lines().count(), 3, "a record was wrapped:\n{text}");
+    }
+
+    #[test]
+    fn colour_is_only_there_where_it_was_decided() {
+        assert!(!table().render(None, false).contains('\u{1b}'));
+        assert!(table().render(None, true).contains("\u{1b}["));
+    }
+}

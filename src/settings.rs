@@ -1,0 +1,422 @@
+//! Settings: flag over environment over `config.toml` over default.
+//!
+//! Must not know what the settings are used for. A wrong key or value is an error that names
+//! file, line and remedy; nothing is guessed. What this version cannot honour it refuses,
+//! rather than let somebody believe in it.
+
+mod file;
+mod initial;
+
+pub use initial::{Initial, text as initial_text};
+
+use crate::{
+    fsx,
+    model::{Endpoint, InterfaceName, Invalid, KeyMode, Pool, Reserved, RouterOptions},
+};
+use file::{File, Value};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    path::{Path, PathBuf},
+    str::FromStr,
+};
+
+/// Why the settings cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct SettingsError {
+    /// One line with file, line and value.
+    pub message: String,
+    /// The remedy.
+    pub hint: Option<String>,
+    /// The wrong value came with this call (a variable), not from the file.
+    pub usage: bool,
+}
+
+/// Who carries the interface, as the settings say it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Backend {
+    /// The kernel, else a program in userspace.
+    Auto,
+    /// The kernel only.
+    Kernel,
+    /// A program in userspace only.
+    Userspace,
+    /// No interface at all: store, conf and scripts only.
+    None,
+}
+
+impl Backend {
+    const ALL: [Self; 4] = [Self::Auto, Self::Kernel, Self::Userspace, Self::None];
+
+    /// The word used in settings.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Kernel => "kernel",
+            Self::Userspace => "userspace",
+            Self::None => "none",
+        }
+    }
+}
+
+impl fmt::Display for Backend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Backend {
+    type Err = Invalid;
+
+    fn from_str(s: &str) -> Result<Self, Invalid> {
+        Self::ALL.into_iter().find(|b| b.as_str() == s).ok_or_else(|| Invalid {
+            what: "backend",
+            value: s.to_owned(),
+            reason: "is not a backend".into(),
+            hint: "use auto, kernel, userspace or none".into(),
+        })
+    }
+}
+
+/// Where things are, before any file is read.
+#[derive(Debug, Clone)]
+pub struct Places {
+    root: Option<PathBuf>,
+    /// The settings file.
+    pub config: PathBuf,
+    /// The store.
+    pub database: PathBuf,
+    /// Directory of the identity and, where the user is not root, of the conf.
+    etc: PathBuf,
+    wireguard: PathBuf,
+}
+
+impl Places {
+    /// From the flags `--root`, `--config` and `--database`, then the environment.
+    /// Without a root and not as root, the XDG directories of the user.
+    pub fn new(
+        root: Option<&Path>,
+        config: Option<&Path>,
+        database: Option<&Path>,
+        vars: &BTreeMap<String, String>,
+        is_root: bool,
+    ) -> Self {
+        let pick = |flag: Option<&Path>, name: &str| {
+            flag.map(Path::to_owned).or_else(|| variable(vars, name).map(PathBuf::from))
+        };
+        let root = pick(root, "IWAS_WG_ROOT");
+        let (etc, var, wireguard) = if root.is_none() && !is_root {
+            let home = variable(vars, "HOME").unwrap_or("/");
+            let xdg = |name: &str, default: &str| {
+                variable(vars, name)
+                    .map_or_else(|| Path::new(home).join(default), PathBuf::from)
+                    .join("iwas-wg")
+            };
+            let etc = xdg("XDG_CONFIG_HOME", ".config");
+            (etc.clone(), xdg("XDG_STATE_HOME", ".local/state"), etc)
+        } else {
+            let below = |p: &str| below(root.as_deref(), Path::new(p));
+            (below("/etc/iwas-wg"), below("/var/lib/iwas-wg"), below("/etc/wireguard"))
+        };
+        Self {
+            config: pick(config, "IWAS_WG_CONFIG").unwrap_or_else(|| etc.join("config.toml")),
+            database: pick(database, "IWAS_WG_DATABASE").unwrap_or_else(|| var.join("iwas-wg.db")),
+            root,
+            etc,
+            wireguard,
+        }
+    }
+
+    /// A path from the settings, below the root where there is one.
+    pub fn below_root(&self, path: &Path) -> PathBuf {
+        below(self.root.as_deref(), path)
+    }
+
+    /// The lock file, beside the store.
+    pub fn lock(&self) -> PathBuf {
+        self.database.with_extension("lock")
+    }
+
+    /// Where the hub's identity is unless the settings say otherwise.
+    pub fn default_identity(&self) -> PathBuf {
+        self.etc.join("identity.txt")
+    }
+
+    /// Where the conf is unless the settings say otherwise.
+    pub fn default_conf(&self, interface: &InterfaceName) -> PathBuf {
+        self.wireguard.join(format!("{interface}.conf"))
+    }
+
+    /// A default path as it is written into the settings: without the root.
+    pub fn written(&self, path: &Path) -> PathBuf {
+        match &self.root {
+            Some(root) => {
+                path.strip_prefix(root).map_or_else(|_| path.to_owned(), |p| Path::new("/").join(p))
+            }
+            None => path.to_owned(),
+        }
+    }
+}
+
+fn below(root: Option<&Path>, path: &Path) -> PathBuf {
+    match root {
+        Some(root) => root.join(path.strip_prefix("/").unwrap_or(path)),
+        None => path.to_owned(),
+    }
+}
+
+fn variable<'a>(vars: &'a BTreeMap<String, String>, name: &str) -> Option<&'a str> {
+    vars.get(name).map(String::as_str).filter(|v| !v.is_empty())
+}
+
+/// All settings of a hub.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Where things are.
+    pub places: Places,
+    /// `hub.interface`.
+    pub interface: InterfaceName,
+    /// `hub.endpoint`; `None` while empty.
+    pub endpoint: Option<Endpoint>,
+    /// `hub.listen_port`.
+    pub listen_port: u16,
+    /// `hub.network` and `hub.reserved`.
+    pub pool: Pool,
+    /// `hub.conf`, below the root.
+    pub conf: PathBuf,
+    /// `hub.backend`.
+    pub backend: Backend,
+    /// `[router]`.
+    pub router: RouterOptions,
+    /// `keys.mode`.
+    pub key_mode: KeyMode,
+    /// `keys.recipients`.
+    pub recipients: Vec<String>,
+    /// `keys.identity`, below the root.
+    pub identity: PathBuf,
+    /// `heartbeat.offline_after` in seconds.
+    pub offline_after: u32,
+    /// `heartbeat.metrics_file`, below the root; `None` while empty.
+    pub metrics_file: Option<PathBuf>,
+}
+
+impl Settings {
+    /// Reads the settings.
+    ///
+    /// # Errors
+    /// [`SettingsError`] if the file is missing or anything in it or in the environment is wrong.
+    pub fn load(places: Places, vars: &BTreeMap<String, String>) -> Result<Self, SettingsError> {
+        let bytes = fsx::read(&places.config).map_err(|e| SettingsError {
+            message: e.to_string(),
+            hint: None,
+            usage: false,
+        })?;
+        let Some(bytes) = bytes else {
+            return Err(SettingsError {
+                message: format!("there are no settings at {}", places.config.display()),
+                hint: Some("run \"iwas-wg init\", or name the file with --config or --root".into()),
+                usage: false,
+            });
+        };
+        let file = File::parse(&places.config, &bytes, vars)?;
+        file.refuse_unsupported()?;
+
+        let interface: InterfaceName = file.parsed("hub", "interface")?.unwrap_or_else(default_interface);
+        let reserved = file
+            .list("hub", "reserved")?
+            .iter()
+            .map(Value::parse::<Reserved>)
+            .collect::<Result<Vec<_>, _>>()?;
+        let pool = match file.text("hub", "network")? {
+            Some(network) => Pool::new(&network.text, &reserved).map_err(|e| network.wrong(&e))?,
+            None => Pool::new(DEFAULT_NETWORK, &reserved).map_err(|e| file.wrong(&e))?,
+        };
+        let endpoint = match file.text("hub", "endpoint")? {
+            Some(v) if !v.text.is_empty() => Some(v.parse()?),
+            _ => None,
+        };
+        let path = |section, key| -> Result<Option<PathBuf>, SettingsError> {
+            let value = file.text(section, key)?.filter(|v| !v.text.is_empty());
+            value
+                .map(|v| {
+                    let path = Path::new(&v.text);
+                    if path.is_absolute() {
+                        Ok(places.below_root(path))
+                    } else {
+                        Err(v.refused("is not an absolute path", "begin it with /"))
+                    }
+                })
+                .transpose()
+        };
+        let conf = path("hub", "conf")?.unwrap_or_else(|| places.default_conf(&interface));
+        let identity = path("keys", "identity")?.unwrap_or_else(|| places.default_identity());
+        let metrics_file = path("heartbeat", "metrics_file")?;
+        Ok(Self {
+            endpoint,
+            listen_port: file.number("hub", "listen_port", 1..=65535)?.unwrap_or(DEFAULT_PORT),
+            backend: file.parsed("hub", "backend")?.unwrap_or(Backend::Auto),
+            router: router(&file)?,
+            key_mode: file.parsed("keys", "mode")?.unwrap_or(KeyMode::Stored),
+            recipients: file.list("keys", "recipients")?.into_iter().map(|v| v.text).collect(),
+            offline_after: file.number("heartbeat", "offline_after", 1..=86_400)?.unwrap_or(180),
+            interface,
+            pool,
+            conf,
+            identity,
+            metrics_file,
+            places,
+        })
+    }
+}
+
+const DEFAULT_PORT: u16 = 51820;
+const DEFAULT_NETWORK: &str = "10.0.0.0/24";
+
+fn default_interface() -> InterfaceName {
+    "wg0".parse().unwrap_or_else(|e| unreachable!("{e}"))
+}
+
+fn router(file: &File<'_>) -> Result<RouterOptions, SettingsError> {
+    let default = RouterOptions::default();
+    let interface = match file.text("router", "interface")? {
+        None => default.interface,
+        Some(v) => {
+            let fits = (1..=15).contains(&v.text.len())
+                && v.text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
+            if !fits {
+                let hint = "use 1 to 15 letters, digits or . _ - such as \"wireguard-iwas\"";
+                return Err(v.refused("is not a name for the router's interface", hint));
+            }
+            v.text
+        }
+    };
+    let or_default = |key, default| -> Result<Vec<_>, SettingsError> {
+        if file.has("router", key) {
+            file.list("router", key)?.iter().map(Value::parse_net).collect()
+        } else {
+            Ok(default)
+        }
+    };
+    let allowed_address = or_default("allowed_address", default.allowed_address)?;
+    if allowed_address.is_empty() {
+        return Err(file.refused_key("router", "allowed_address", "is empty", "name at least one network"));
+    }
+    let management = if file.has("router", "management") {
+        file.list("router", "management")?.iter().map(Value::parse).collect::<Result<_, _>>()?
+    } else {
+        default.management
+    };
+    Ok(RouterOptions {
+        interface,
+        listen_port: file.number("router", "listen_port", 0..=65535)?.unwrap_or(default.listen_port),
+        keepalive: file.number("router", "keepalive", 0..=65535)?.unwrap_or(default.keepalive),
+        mtu: file.number("router", "mtu", 576..=65535)?.unwrap_or(default.mtu),
+        routes: or_default("routes", default.routes)?,
+        reach: file.parsed("router", "reach")?.unwrap_or(default.reach),
+        watchdog: file.flag("router", "watchdog")?.unwrap_or(default.watchdog),
+        allowed_address,
+        management,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(text: &str, vars: &[(&str, &str)]) -> Result<Settings, SettingsError> {
+        let dir = tempfile::tempdir().expect("dir");
+        let config = dir.path().join("config.toml");
+        std::fs::write(&config, text).expect("write");
+        let vars: BTreeMap<String, String> =
+            vars.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        let places = Places::new(Some(Path::new("/r")), Some(&config), None, &vars, true);
+        Settings::load(places, &vars).map_err(|mut e| {
+            e.message = e.message.replace(&config.display().to_string(), "config.toml");
+            e
+        })
+    }
+
+    #[test]
+    fn an_empty_file_gives_the_defaults_below_the_root() {
+        let s = load("", &[]).expect("defaults");
+        assert_eq!(s.interface.as_str(), "wg0");
+        assert_eq!(s.pool.network().to_string(), "10.0.0.0/24");
+        assert_eq!((s.listen_port, s.offline_after, s.endpoint), (51820, 180, None));
+        assert_eq!(s.conf, Path::new("/r/etc/wireguard/wg0.conf"));
+        assert_eq!(s.identity, Path::new("/r/etc/iwas-wg/identity.txt"));
+        assert_eq!(s.places.database, Path::new("/r/var/lib/iwas-wg/iwas-wg.db"));
+        assert_eq!(s.places.lock(), Path::new("/r/var/lib/iwas-wg/iwas-wg.lock"));
+        assert_eq!(s.router, RouterOptions::default());
+    }
+
+    #[test]
+    fn the_environment_comes_before_the_file() {
+        let s = load("[hub]\nnetwork = \"10.1.0.0/24\"\n", &[("IWAS_WG_NETWORK", "10.2.0.0/16")])
+            .expect("settings");
+        assert_eq!(s.pool.network().to_string(), "10.2.0.0/16");
+        let e = load("", &[("IWAS_WG_LISTEN_PORT", "0")]).expect_err("port 0");
+        assert!(e.usage);
+        assert_eq!(e.message, "IWAS_WG_LISTEN_PORT: \"0\" is not a number from 1 to 65535");
+    }
+
+    #[test]
+    fn mistakes_are_told_with_line_and_remedy() {
+        for (text, message, hint) in [
+            (
+                "[hub]\nendpiont = \"x\"\n",
+                "config.toml line 2: unknown setting \"hub.endpiont\"",
+                "did you mean \"endpoint\"?",
+            ),
+            ("\n[hbu]\n", "config.toml line 2: unknown section \"hbu\"", "did you mean \"hub\"?"),
+            (
+                "[hub]\nlisten_port = \"51820\"\n",
+                "config.toml line 2: hub.listen_port must be a number, not a string",
+                "write it without quotes",
+            ),
+            (
+                "[hub]\nnetwork = 1\n",
+                "config.toml line 2: hub.network must be a string, not an integer",
+                "write it in quotes",
+            ),
+            (
+                "[router]\nmtu = 99999\n",
+                "config.toml line 2: router.mtu: \"99999\" is not a number from 576 to 65535",
+                "correct the value",
+            ),
+            (
+                "[hub]\nnetwork = \"10.0.0.1/24\"\n",
+                "config.toml line 2: network \"10.0.0.1/24\" has host bits set",
+                "write the network itself: \"10.0.0.0/24\"",
+            ),
+            (
+                "[keys]\nidentity = \"id\"\n",
+                "config.toml line 2: keys.identity: \"id\" is not an absolute path",
+                "begin it with /",
+            ),
+        ] {
+            let e = load(text, &[]).expect_err(text);
+            assert_eq!(e.message, message);
+            assert_eq!(e.hint.as_deref(), Some(hint), "{text}");
+            assert!(!e.usage);
+        }
+        let e = load("[hub\n", &[]).expect_err("no TOML");
+        assert!(e.message.starts_with("config.toml line 1: "), "{}", e.message);
+        assert!(!e.message.contains('\n'), "{}", e.message);
+    }
+
+    #[test]
+    fn what_is_not_enforced_is_refused() {
+        let e = load("[access]\ngrants = []\n", &[]).expect_err("access");
+        assert!(e.message.contains("[access]"), "{}", e.message);
+        assert!(load("[access]\n", &[]).is_ok(), "an empty section promises nothing");
+    }
+
+    #[test]
+    fn a_user_without_root_has_files_of_their_own() {
+        let vars = BTreeMap::from([("HOME".to_owned(), "/home/u".to_owned())]);
+        let p = Places::new(None, None, None, &vars, false);
+        assert_eq!(p.config, Path::new("/home/u/.config/iwas-wg/config.toml"));
+        assert_eq!(p.database, Path::new("/home/u/.local/state/iwas-wg/iwas-wg.db"));
+    }
+}

@@ -1,0 +1,335 @@
+//! `config.toml` as typed values that remember where they came from.
+
+use super::SettingsError;
+use crate::model::Invalid;
+use std::{
+    collections::BTreeMap,
+    ops::{Range, RangeInclusive},
+    path::Path,
+    str::FromStr,
+};
+use toml::{
+    Spanned,
+    de::{DeTable, DeValue},
+};
+
+/// A key and its variable.
+type Key = (&'static str, Option<&'static str>);
+
+/// All sections and their keys; a key with a variable can also be set by the environment.
+const KNOWN: &[(&str, &[Key])] = &[
+    (
+        "hub",
+        &[
+            ("interface", Some("IWAS_WG_INTERFACE")),
+            ("endpoint", Some("IWAS_WG_ENDPOINT")),
+            ("listen_port", Some("IWAS_WG_LISTEN_PORT")),
+            ("network", Some("IWAS_WG_NETWORK")),
+            ("reserved", None),
+            ("conf", Some("IWAS_WG_CONF")),
+            ("backend", Some("IWAS_WG_BACKEND")),
+        ],
+    ),
+    (
+        "router",
+        &[
+            ("interface", None),
+            ("listen_port", None),
+            ("keepalive", None),
+            ("allowed_address", None),
+            ("mtu", None),
+            ("management", None),
+            ("routes", None),
+            ("reach", None),
+            ("watchdog", None),
+        ],
+    ),
+    (
+        "keys",
+        &[("mode", Some("IWAS_WG_KEY_MODE")), ("recipients", None), ("identity", Some("IWAS_WG_IDENTITY"))],
+    ),
+    (
+        "heartbeat",
+        &[
+            ("offline_after", Some("IWAS_WG_OFFLINE_AFTER")),
+            ("metrics_file", Some("IWAS_WG_METRICS_FILE")),
+            ("on_change", None),
+        ],
+    ),
+    ("access", &[]),
+];
+
+/// A value as text, with the place it came from.
+pub(super) struct Value {
+    pub(super) text: String,
+    /// `FILE line N` or the variable's name.
+    origin: String,
+    /// `section.key` where the origin does not say it.
+    key: Option<String>,
+}
+
+impl Value {
+    fn usage(&self) -> bool {
+        self.key.is_none()
+    }
+
+    pub(super) fn refused(&self, reason: &str, hint: &str) -> SettingsError {
+        let key = self.key.as_ref().map(|k| format!("{k}: ")).unwrap_or_default();
+        SettingsError {
+            message: format!("{}: {key}{:?} {reason}", self.origin, self.text),
+            hint: Some(hint.to_owned()),
+            usage: self.usage(),
+        }
+    }
+
+    pub(super) fn wrong(&self, e: &Invalid) -> SettingsError {
+        SettingsError {
+            message: format!("{}: {e}", self.origin),
+            hint: Some(e.hint.clone()),
+            usage: self.usage(),
+        }
+    }
+
+    pub(super) fn parse<T: FromStr<Err = Invalid>>(&self) -> Result<T, SettingsError> {
+        self.text.parse().map_err(|e| self.wrong(&e))
+    }
+
+    pub(super) fn parse_net(&self) -> Result<ipnet::IpNet, SettingsError> {
+        self.text.parse().map_err(|_| {
+            self.refused("is not a network in CIDR notation", "write it such as \"10.0.0.0/24\"")
+        })
+    }
+}
+
+/// The parsed file with the environment over it.
+pub(super) struct File<'a> {
+    path: &'a Path,
+    text: &'a str,
+    table: DeTable<'a>,
+    vars: &'a BTreeMap<String, String>,
+}
+
+impl<'a> File<'a> {
+    pub(super) fn parse(
+        path: &'a Path,
+        bytes: &'a [u8],
+        vars: &'a BTreeMap<String, String>,
+    ) -> Result<Self, SettingsError> {
+        let error =
+            |message: String| SettingsError { message, hint: Some("correct the file".into()), usage: false };
+        let text =
+            std::str::from_utf8(bytes).map_err(|_| error(format!("{} is not UTF-8 text", path.display())))?;
+        let table = DeTable::parse(text).map_err(|e| {
+            let line = e.span().map_or(1, |span| line_of(text, &span));
+            let why = e.message().replace('\n', ", ");
+            error(format!("{} line {line}: {why}", path.display()))
+        })?;
+        let file = Self { path, text, table: table.into_inner(), vars };
+        file.refuse_unknown()?;
+        Ok(file)
+    }
+
+    fn origin(&self, span: &Range<usize>) -> String {
+        format!("{} line {}", self.path.display(), line_of(self.text, span))
+    }
+
+    fn refuse_unknown(&self) -> Result<(), SettingsError> {
+        let unknown =
+            |span: &Range<usize>, what: String, given: &str, known: Vec<&'static str>| SettingsError {
+                message: format!("{}: unknown {what}", self.origin(span)),
+                hint: Some(suggest(given, &known)),
+                usage: false,
+            };
+        for (section, value) in &self.table {
+            let name = section.get_ref().as_ref();
+            let Some((_, keys)) = KNOWN.iter().find(|(s, _)| *s == name) else {
+                let known = KNOWN.iter().map(|(s, _)| *s).collect();
+                let what = if value.get_ref().is_table() { "section" } else { "setting" };
+                return Err(unknown(&section.span(), format!("{what} {name:?}"), name, known));
+            };
+            let Some(table) = value.get_ref().as_table() else {
+                return Err(SettingsError {
+                    message: format!("{}: {name:?} must be a section", self.origin(&section.span())),
+                    hint: Some(format!("write [{name}]")),
+                    usage: false,
+                });
+            };
+            if name == "access" {
+                continue;
+            }
+            for key in table.keys() {
+                let k = key.get_ref().as_ref();
+                if !keys.iter().any(|(known, _)| *known == k) {
+                    let known = keys.iter().map(|(k, _)| *k).collect();
+                    return Err(unknown(&key.span(), format!("setting \"{name}.{k}\""), k, known));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses settings that this version would not honour.
+    pub(super) fn refuse_unsupported(&self) -> Result<(), SettingsError> {
+        let refuse = |span: &Range<usize>, what: &str| SettingsError {
+            message: format!("{}: {what} is not supported by this version", self.origin(span)),
+            hint: Some("remove it: nothing would honour it".into()),
+            usage: false,
+        };
+        if let Some(access) = self.table.get("access")
+            && access.get_ref().as_table().is_some_and(|t| !t.is_empty())
+        {
+            return Err(refuse(&access.span(), "a rule in [access]"));
+        }
+        match self.find("heartbeat", "on_change") {
+            Some(v) if v.get_ref().as_array().is_none_or(|a| !a.is_empty()) => {
+                Err(refuse(&v.span(), "heartbeat.on_change"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn find(&self, section: &str, key: &str) -> Option<&Spanned<DeValue<'a>>> {
+        self.table.get(section)?.get_ref().as_table()?.get(key)
+    }
+
+    fn variable(&self, section: &str, key: &str) -> Option<Value> {
+        let (_, keys) = KNOWN.iter().find(|(s, _)| *s == section)?;
+        let name = keys.iter().find(|(k, _)| *k == key)?.1?;
+        let text = self.vars.get(name).filter(|v| !v.is_empty())?;
+        Some(Value { text: text.clone(), origin: name.to_owned(), key: None })
+    }
+
+    fn mistyped(&self, v: &Spanned<DeValue<'_>>, key: &str, wanted: &str, hint: &str) -> SettingsError {
+        let is = v.get_ref().type_str();
+        let article = if is.starts_with(['a', 'i']) { "an" } else { "a" };
+        SettingsError {
+            message: format!("{}: {key} must be {wanted}, not {article} {is}", self.origin(&v.span())),
+            hint: Some(hint.to_owned()),
+            usage: false,
+        }
+    }
+
+    pub(super) fn has(&self, section: &str, key: &str) -> bool {
+        self.find(section, key).is_some()
+    }
+
+    /// A string, from the environment or the file.
+    pub(super) fn text(&self, section: &str, key: &str) -> Result<Option<Value>, SettingsError> {
+        if let Some(value) = self.variable(section, key) {
+            return Ok(Some(value));
+        }
+        let Some(v) = self.find(section, key) else {
+            return Ok(None);
+        };
+        let name = format!("{section}.{key}");
+        let text =
+            v.get_ref().as_str().ok_or_else(|| self.mistyped(v, &name, "a string", "write it in quotes"))?;
+        Ok(Some(Value { text: text.to_owned(), origin: self.origin(&v.span()), key: Some(name) }))
+    }
+
+    /// A string that becomes a value of the model.
+    pub(super) fn parsed<T: FromStr<Err = Invalid>>(
+        &self,
+        section: &str,
+        key: &str,
+    ) -> Result<Option<T>, SettingsError> {
+        self.text(section, key)?.map(|v| v.parse()).transpose()
+    }
+
+    /// A whole number within a range.
+    pub(super) fn number<T: TryFrom<i64>>(
+        &self,
+        section: &str,
+        key: &str,
+        range: RangeInclusive<i64>,
+    ) -> Result<Option<T>, SettingsError> {
+        let value = if let Some(value) = self.variable(section, key) {
+            value
+        } else {
+            let Some(v) = self.find(section, key) else {
+                return Ok(None);
+            };
+            let name = format!("{section}.{key}");
+            let number = v
+                .get_ref()
+                .as_integer()
+                .ok_or_else(|| self.mistyped(v, &name, "a number", "write it without quotes"))?;
+            Value { text: number.to_string(), origin: self.origin(&v.span()), key: Some(name) }
+        };
+        let number =
+            value.text.parse::<i64>().ok().filter(|n| range.contains(n)).and_then(|n| T::try_from(n).ok());
+        number.map(Some).ok_or_else(|| {
+            let reason = format!("is not a number from {} to {}", range.start(), range.end());
+            value.refused(&reason, "correct the value")
+        })
+    }
+
+    /// `true` or `false`.
+    pub(super) fn flag(&self, section: &str, key: &str) -> Result<Option<bool>, SettingsError> {
+        let Some(v) = self.find(section, key) else {
+            return Ok(None);
+        };
+        let name = format!("{section}.{key}");
+        let wrong = || self.mistyped(v, &name, "true or false", "write true or false, without quotes");
+        v.get_ref().as_bool().map(Some).ok_or_else(wrong)
+    }
+
+    /// A list of strings; empty if it is not there.
+    pub(super) fn list(&self, section: &str, key: &str) -> Result<Vec<Value>, SettingsError> {
+        let Some(v) = self.find(section, key) else {
+            return Ok(Vec::new());
+        };
+        let name = format!("{section}.{key}");
+        let hint = "write [\"…\", \"…\"]";
+        let array =
+            v.get_ref().as_array().ok_or_else(|| self.mistyped(v, &name, "a list of strings", hint))?;
+        array
+            .iter()
+            .map(|item| {
+                let text = item
+                    .get_ref()
+                    .as_str()
+                    .ok_or_else(|| self.mistyped(item, &name, "a list of strings", hint))?;
+                Ok(Value {
+                    text: text.to_owned(),
+                    origin: self.origin(&item.span()),
+                    key: Some(name.clone()),
+                })
+            })
+            .collect()
+    }
+
+    /// An error about a key as a whole.
+    pub(super) fn refused_key(&self, section: &str, key: &str, reason: &str, hint: &str) -> SettingsError {
+        let origin = self
+            .find(section, key)
+            .map_or_else(|| self.path.display().to_string(), |v| self.origin(&v.span()));
+        SettingsError {
+            message: format!("{origin}: {section}.{key} {reason}"),
+            hint: Some(hint.to_owned()),
+            usage: false,
+        }
+    }
+
+    /// An error about a default that clashes with the file.
+    pub(super) fn wrong(&self, e: &Invalid) -> SettingsError {
+        SettingsError {
+            message: format!("{}: {e}", self.path.display()),
+            hint: Some(e.hint.clone()),
+            usage: false,
+        }
+    }
+}
+
+fn line_of(text: &str, span: &Range<usize>) -> usize {
+    1 + text.bytes().take(span.start).filter(|b| *b == b'\n').count()
+}
+
+fn suggest(given: &str, known: &[&str]) -> String {
+    let best =
+        known.iter().max_by(|a, b| strsim::jaro_winkler(given, a).total_cmp(&strsim::jaro_winkler(given, b)));
+    match best {
+        Some(best) if strsim::jaro_winkler(given, best) > 0.7 => format!("did you mean {best:?}?"),
+        _ => format!("known are: {}", known.join(", ")),
+    }
+}

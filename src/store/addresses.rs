@@ -1,0 +1,122 @@
+//! Choosing the next VPN address without looking at all of them.
+//!
+//! The lowest never-used address is found from a remembered place upwards: each step is one
+//! look-up in a unique index, and a place once passed is never walked again. Only when no such
+//! address is left do the addresses of removed locations return, oldest first.
+
+use super::{Change, Store, StoreError};
+use crate::model::Pool;
+use rusqlite::{Connection, OptionalExtension};
+use std::net::Ipv4Addr;
+
+/// An address that is free, and where the next search may begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Choice {
+    /// The address.
+    pub address: Ipv4Addr,
+    next: Option<i64>,
+}
+
+/// The pool has no free address.
+#[derive(Debug, thiserror::Error)]
+#[error("no free address left in {network} ({used} held by locations, {reserved} reserved, 1 the hub's)")]
+pub struct Exhausted {
+    /// The network in CIDR notation.
+    pub network: String,
+    /// Addresses of the pool that locations hold.
+    pub used: u64,
+    /// Addresses that are reserved.
+    pub reserved: u64,
+}
+
+impl Store {
+    /// The address that the next location would get; takes nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::Exhausted`] if there is none.
+    pub fn next_address(&self, pool: &Pool) -> Result<Ipv4Addr, StoreError> {
+        choose(&self.conn, pool).map(|c| c.address)
+    }
+
+    /// The name of the location that holds an address.
+    ///
+    /// # Errors
+    /// [`StoreError`] if reading fails.
+    pub fn holder_of_address(&self, address: Ipv4Addr) -> Result<Option<String>, StoreError> {
+        let mut query = self.conn.prepare_cached("SELECT name FROM location WHERE vpn_ip = ?1")?;
+        Ok(query.query_row([u32::from(address)], |r| r.get(0)).optional()?)
+    }
+}
+
+impl Change<'_> {
+    /// Takes the next free address, which is then nobody else's once this change is committed.
+    ///
+    /// # Errors
+    /// [`StoreError::Exhausted`] if there is none.
+    pub fn take_next_address(&self, pool: &Pool) -> Result<Ipv4Addr, StoreError> {
+        let choice = choose(self, pool)?;
+        if let Some(next) = choice.next {
+            self.prepare_cached(
+                "INSERT INTO allocation (pool, next_ip) VALUES (?1, ?2)
+                 ON CONFLICT (pool) DO UPDATE SET next_ip = excluded.next_ip",
+            )?
+            .execute((pool.fingerprint(), next))?;
+        }
+        self.take_address(choice.address)?;
+        Ok(choice.address)
+    }
+
+    /// Notes that an address is used again, if it was freed before.
+    ///
+    /// # Errors
+    /// [`StoreError`] if writing fails.
+    pub fn take_address(&self, address: Ipv4Addr) -> Result<(), StoreError> {
+        self.prepare_cached("DELETE FROM freed_address WHERE vpn_ip = ?1")?.execute([u32::from(address)])?;
+        Ok(())
+    }
+
+    /// Puts an address at the end of the queue of freed ones.
+    pub(super) fn free_address(&self, address: Ipv4Addr) -> Result<(), StoreError> {
+        self.prepare_cached("INSERT OR REPLACE INTO freed_address (vpn_ip) VALUES (?1)")?
+            .execute([u32::from(address)])?;
+        Ok(())
+    }
+}
+
+fn choose(conn: &Connection, pool: &Pool) -> Result<Choice, StoreError> {
+    let remembered: Option<i64> = conn
+        .prepare_cached("SELECT next_ip FROM allocation WHERE pool = ?1")?
+        .query_row([pool.fingerprint()], |r| r.get(0))
+        .optional()?;
+    // A remembered place past the last IPv4 address means that there is nothing left to walk.
+    let mut at = match remembered {
+        None => pool.next_from(None),
+        Some(n) => u32::try_from(n).ok().and_then(|n| pool.next_from(Some(Ipv4Addr::from(n)))),
+    };
+    let mut used = conn.prepare_cached(
+        "SELECT EXISTS (SELECT 1 FROM location WHERE vpn_ip = ?1)
+             OR EXISTS (SELECT 1 FROM freed_address WHERE vpn_ip = ?1)",
+    )?;
+    while let Some(address) = at {
+        let n = u32::from(address);
+        if !used.query_row([n], |r| r.get::<_, bool>(0))? {
+            return Ok(Choice { address, next: Some(i64::from(n) + 1) });
+        }
+        at = n.checked_add(1).and_then(|n| pool.next_from(Some(Ipv4Addr::from(n))));
+    }
+    let end = i64::from(u32::from(pool.network().broadcast())) + 1;
+    let mut freed = conn.prepare_cached("SELECT vpn_ip FROM freed_address ORDER BY seq")?;
+    let mut rows = freed.query([])?;
+    while let Some(row) = rows.next()? {
+        let address = Ipv4Addr::from(row.get::<_, u32>(0)?);
+        if pool.admits(address).is_ok() {
+            return Ok(Choice { address, next: Some(end) });
+        }
+    }
+    let used: u64 = conn.query_row(
+        "SELECT count(*) FROM location WHERE vpn_ip BETWEEN ?1 AND ?2",
+        (u32::from(pool.network().network()), u32::from(pool.network().broadcast())),
+        |r| r.get::<_, u32>(0).map(u64::from),
+    )?;
+    Err(Exhausted { network: pool.network().to_string(), used, reserved: pool.capacity().1 }.into())
+}

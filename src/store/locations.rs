@@ -1,0 +1,309 @@
+//! Locations and peers: rows to model and back.
+
+use super::{Change, Store, StoreError};
+use crate::model::{
+    Description, KeyMode, Location, LocationName, Org, PublicKey, Reading, Tags, plan::WantedPeer,
+};
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, Row, types::Type};
+use std::{net::Ipv4Addr, str::FromStr};
+
+/// A peer to be written.
+#[derive(Debug)]
+pub struct NewPeer<'a> {
+    /// Its public key.
+    pub public_key: PublicKey,
+    /// Its private key sealed with age; `None` unless the key mode is `stored`.
+    pub sealed_key: Option<&'a [u8]>,
+    /// Where the private key lives.
+    pub key_mode: KeyMode,
+}
+
+/// What `location set` changes; `None` leaves a value as it is.
+#[derive(Debug, Default)]
+pub struct Edit<'a> {
+    /// The owner, or none.
+    pub org: Option<Option<&'a Org>>,
+    /// The text, or none.
+    pub description: Option<Option<&'a Description>>,
+    /// All tags.
+    pub tags: Option<&'a Tags>,
+}
+
+const SELECT: &str =
+    "SELECT l.id, l.name, l.org, l.description, l.vpn_ip, l.key_mode, l.created_at, l.updated_at,
+            p.public_key, p.enabled, r.last_handshake, r.endpoint, r.rx_bytes, r.tx_bytes, r.is_online
+       FROM location l
+       LEFT JOIN peer p ON p.location_id = l.id
+       LEFT JOIN reading r ON r.location_id = l.id";
+
+impl Store {
+    /// One location by name.
+    ///
+    /// # Errors
+    /// [`StoreError`] if reading fails.
+    pub fn location(&self, name: &LocationName) -> Result<Option<Location>, StoreError> {
+        location(&self.conn, name)
+    }
+
+    /// All locations, sorted by name.
+    ///
+    /// # Errors
+    /// [`StoreError`] if reading fails.
+    pub fn locations(&self) -> Result<Vec<Location>, StoreError> {
+        let mut query = self.conn.prepare(&format!("{SELECT} ORDER BY l.name"))?;
+        let mut all = query.query_map([], from_row)?.collect::<Result<Vec<_>, _>>()?;
+        // Tags in one pass of the same order instead of a query for each location.
+        let mut tags = self.conn.prepare(
+            "SELECT t.location_id, t.key, t.value FROM tag t JOIN location l ON l.id = t.location_id
+             ORDER BY l.name, t.key",
+        )?;
+        let mut rows = tags.query([])?;
+        let mut at = all.iter_mut();
+        let mut current = at.next();
+        while let Some(row) = rows.next()? {
+            let id: i64 = row.get(0)?;
+            while current.as_ref().is_some_and(|(other, _)| *other != id) {
+                current = at.next();
+            }
+            if let Some((_, location)) = current.as_mut() {
+                location.tags.insert(row.get(1)?, row.get(2)?);
+            }
+        }
+        Ok(all.into_iter().map(|(_, location)| location).collect())
+    }
+
+    /// Names of all locations, sorted: for suggestions.
+    ///
+    /// # Errors
+    /// [`StoreError`] if reading fails.
+    pub fn names(&self) -> Result<Vec<String>, StoreError> {
+        let mut query = self.conn.prepare_cached("SELECT name FROM location ORDER BY name")?;
+        let names = query.query_map([], |r| r.get(0))?;
+        Ok(names.collect::<Result<_, _>>()?)
+    }
+
+    /// The name of the location whose peer has this key.
+    ///
+    /// # Errors
+    /// [`StoreError`] if reading fails.
+    pub fn holder_of_key(&self, key: &PublicKey) -> Result<Option<String>, StoreError> {
+        let mut query = self.conn.prepare_cached(
+            "SELECT l.name FROM peer p JOIN location l ON l.id = p.location_id WHERE p.public_key = ?1",
+        )?;
+        Ok(query.query_row([key.as_bytes()], |r| r.get(0)).optional()?)
+    }
+
+    /// The sealed private key of a location's peer.
+    ///
+    /// # Errors
+    /// [`StoreError`] if reading fails.
+    pub fn sealed_key(&self, name: &LocationName) -> Result<Option<Vec<u8>>, StoreError> {
+        let mut query = self.conn.prepare_cached(
+            "SELECT p.sealed_key FROM peer p JOIN location l ON l.id = p.location_id WHERE l.name = ?1",
+        )?;
+        Ok(query.query_row([name.as_str()], |r| r.get(0)).optional()?.flatten())
+    }
+
+    /// All enabled peers with their location's name, sorted by name: what interface and conf must hold.
+    ///
+    /// # Errors
+    /// [`StoreError`] if reading fails.
+    pub fn wanted_peers(&self) -> Result<Vec<(LocationName, WantedPeer)>, StoreError> {
+        let mut query = self.conn.prepare_cached(
+            "SELECT l.name, p.public_key, l.vpn_ip FROM peer p JOIN location l ON l.id = p.location_id
+              WHERE p.enabled = 1 ORDER BY l.name",
+        )?;
+        let rows = query.query_map([], |r| {
+            let peer = WantedPeer {
+                public_key: PublicKey::from_bytes(r.get(1)?),
+                vpn_ip: Ipv4Addr::from(r.get::<_, u32>(2)?),
+            };
+            Ok((parsed(r, 0)?, peer))
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+}
+
+impl Change<'_> {
+    /// One location by name, as this change sees it.
+    ///
+    /// # Errors
+    /// [`StoreError`] if reading fails.
+    pub fn location(&self, name: &LocationName) -> Result<Option<Location>, StoreError> {
+        location(self, name)
+    }
+
+    /// Writes a new location, without a peer.
+    ///
+    /// # Errors
+    /// [`StoreError::Taken`] if its name or address is taken.
+    pub fn insert_location(&self, l: &Location) -> Result<(), StoreError> {
+        self.prepare_cached(
+            "INSERT INTO location (name, org, description, vpn_ip, key_mode, created_at, updated_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        )?
+        .execute((
+            l.name.as_str(),
+            l.org.as_ref().map(Org::as_str),
+            l.description.as_ref().map(Description::as_str),
+            l.vpn_ip.map(u32::from),
+            l.key_mode.as_str(),
+            l.created_at.as_second(),
+            l.updated_at.as_second(),
+        ))?;
+        self.replace_tags(self.last_insert_rowid(), &l.tags)
+    }
+
+    /// Gives a location its peer and address.
+    ///
+    /// # Errors
+    /// [`StoreError::Taken`] if the key or address is taken or the location has a peer.
+    pub fn insert_peer(
+        &self,
+        name: &LocationName,
+        vpn_ip: Ipv4Addr,
+        peer: &NewPeer<'_>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.prepare_cached(
+            "UPDATE location SET vpn_ip = ?2, key_mode = ?3, updated_at = ?4 WHERE name = ?1",
+        )?
+        .execute((name.as_str(), u32::from(vpn_ip), peer.key_mode.as_str(), now.as_second()))?;
+        self.prepare_cached("DELETE FROM retired_key WHERE public_key = ?1")?
+            .execute([peer.public_key.as_bytes()])?;
+        self.prepare_cached(
+            "INSERT INTO peer (location_id, public_key, sealed_key, provisioned_at)
+             SELECT id, ?2, ?3, ?4 FROM location WHERE name = ?1",
+        )?
+        .execute((name.as_str(), peer.public_key.as_bytes(), peer.sealed_key, now.as_second()))?;
+        Ok(())
+    }
+
+    /// Changes what people say of a location.
+    ///
+    /// # Errors
+    /// [`StoreError`] if writing fails.
+    pub fn edit_location(
+        &self,
+        name: &LocationName,
+        edit: &Edit<'_>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let id: i64 =
+            self.query_row("SELECT id FROM location WHERE name = ?1", [name.as_str()], |r| r.get(0))?;
+        self.execute("UPDATE location SET updated_at = ?2 WHERE id = ?1", (id, now.as_second()))?;
+        if let Some(org) = edit.org {
+            self.execute("UPDATE location SET org = ?2 WHERE id = ?1", (id, org.map(Org::as_str)))?;
+        }
+        if let Some(text) = edit.description {
+            self.execute(
+                "UPDATE location SET description = ?2 WHERE id = ?1",
+                (id, text.map(Description::as_str)),
+            )?;
+        }
+        if let Some(tags) = edit.tags {
+            self.execute("DELETE FROM tag WHERE location_id = ?1", [id])?;
+            self.replace_tags(id, tags)?;
+        }
+        Ok(())
+    }
+
+    /// Removes a location with its peer; its address goes to the end of the queue, its key is
+    /// remembered as one that must not be on the interface.
+    ///
+    /// # Errors
+    /// [`StoreError`] if writing fails.
+    pub fn remove_location(&self, location: &Location, now: Timestamp) -> Result<(), StoreError> {
+        if let Some(key) = location.public_key {
+            self.prepare_cached(
+                "INSERT OR REPLACE INTO retired_key (public_key, retired_at) VALUES (?1, ?2)",
+            )?
+            .execute((key.as_bytes(), now.as_second()))?;
+        }
+        self.prepare_cached("DELETE FROM location WHERE name = ?1")?.execute([location.name.as_str()])?;
+        match location.vpn_ip {
+            Some(address) => self.free_address(address),
+            None => Ok(()),
+        }
+    }
+
+    fn replace_tags(&self, location_id: i64, tags: &Tags) -> Result<(), StoreError> {
+        let mut insert =
+            self.prepare_cached("INSERT INTO tag (location_id, key, value) VALUES (?1, ?2, ?3)")?;
+        for (key, value) in tags {
+            insert.execute((location_id, key, value))?;
+        }
+        Ok(())
+    }
+}
+
+fn location(conn: &Connection, name: &LocationName) -> Result<Option<Location>, StoreError> {
+    let mut query = conn.prepare_cached(&format!("{SELECT} WHERE l.name = ?1"))?;
+    let Some((id, mut location)) = query.query_row([name.as_str()], from_row).optional()? else {
+        return Ok(None);
+    };
+    let mut tags = conn.prepare_cached("SELECT key, value FROM tag WHERE location_id = ?1")?;
+    location.tags = tags.query_map([id], |r| Ok((r.get(0)?, r.get(1)?)))?.collect::<Result<_, _>>()?;
+    Ok(Some(location))
+}
+
+/// A location without its tags, and its row number.
+fn from_row(r: &Row<'_>) -> rusqlite::Result<(i64, Location)> {
+    let public_key: Option<[u8; 32]> = r.get(8)?;
+    let is_online: Option<bool> = r.get(14)?;
+    let reading = match is_online {
+        None => None,
+        Some(is_online) => Some(Reading {
+            last_handshake: r.get::<_, Option<i64>>(10)?.map(|t| second(10, t)).transpose()?,
+            endpoint: r.get(11)?,
+            rx_bytes: r.get::<_, i64>(12)?.unsigned_abs(),
+            tx_bytes: r.get::<_, i64>(13)?.unsigned_abs(),
+            is_online,
+        }),
+    };
+    let location = Location {
+        name: parsed(r, 1)?,
+        org: parsed_option(r, 2)?,
+        description: parsed_option(r, 3)?,
+        tags: Tags::new(),
+        vpn_ip: r.get::<_, Option<u32>>(4)?.map(Ipv4Addr::from),
+        key_mode: parsed(r, 5)?,
+        created_at: second(6, r.get(6)?)?,
+        updated_at: second(7, r.get(7)?)?,
+        public_key: public_key.map(PublicKey::from_bytes),
+        enabled: r.get::<_, Option<bool>>(9)?.unwrap_or(true),
+        reading,
+    };
+    Ok((r.get(0)?, location))
+}
+
+fn conversion<E>(column: usize, kind: Type) -> impl FnOnce(E) -> rusqlite::Error
+where
+    E: std::error::Error + Send + Sync + 'static,
+{
+    move |e| rusqlite::Error::FromSqlConversionFailure(column, kind, Box::new(e))
+}
+
+pub(super) fn second(column: usize, t: i64) -> rusqlite::Result<Timestamp> {
+    Timestamp::from_second(t).map_err(conversion(column, Type::Integer))
+}
+
+fn parsed<T>(r: &Row<'_>, column: usize) -> rusqlite::Result<T>
+where
+    T: FromStr,
+    T::Err: std::error::Error + Send + Sync + 'static,
+{
+    r.get_ref(column)?.as_str()?.parse().map_err(conversion(column, Type::Text))
+}
+
+fn parsed_option<T>(r: &Row<'_>, column: usize) -> rusqlite::Result<Option<T>>
+where
+    T: FromStr,
+    T::Err: std::error::Error + Send + Sync + 'static,
+{
+    match r.get_ref(column)?.as_str_or_null()? {
+        None => Ok(None),
+        Some(text) => text.parse().map(Some).map_err(conversion(column, Type::Text)),
+    }
+}

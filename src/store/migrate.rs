@@ -1,0 +1,68 @@
+//! From an older schema to the newest, all steps in one exclusive transaction.
+//!
+//! A step is never edited after release; its place in the list is its version. A crash leaves
+//! the old schema whole; a second process waits for the transaction and then finds nothing to do.
+
+use super::StoreError;
+use rusqlite::{Connection, TransactionBehavior};
+
+/// `iwas` in ASCII: how file(1) and we know our own file.
+const APPLICATION_ID: i32 = 0x6977_6173;
+
+const STEPS: &[&str] = &[include_str!("schema/001_init.sql")];
+
+/// The schema version that this program writes.
+pub const SCHEMA_VERSION: usize = STEPS.len();
+
+/// What kind of file stands behind a connection.
+pub(super) enum Found {
+    Empty,
+    Ours(usize),
+}
+
+/// Looks at the file's marks without changing it.
+pub(super) fn inspect(conn: &Connection) -> Result<Found, StoreError> {
+    let id: i32 = conn.query_row("PRAGMA application_id", [], |r| r.get(0))?;
+    let version: i64 = conn.query_row("PRAGMA user_version", [], |r| r.get(0))?;
+    let tables: i64 = conn.query_row("SELECT count(*) FROM sqlite_schema", [], |r| r.get(0))?;
+    if tables == 0 && version == 0 {
+        return Ok(Found::Empty);
+    }
+    if id != APPLICATION_ID {
+        return Err(StoreError::NotOurs);
+    }
+    let version = usize::try_from(version).map_err(|_| StoreError::NotOurs)?;
+    if version > SCHEMA_VERSION {
+        return Err(StoreError::Newer { found: version });
+    }
+    Ok(Found::Ours(version))
+}
+
+/// Brings the file to [`SCHEMA_VERSION`].
+pub(super) fn migrate(conn: &mut Connection) -> Result<(), StoreError> {
+    let tx = conn.transaction_with_behavior(TransactionBehavior::Exclusive)?;
+    let from = match inspect(&tx)? {
+        Found::Empty => {
+            tx.pragma_update(None, "application_id", APPLICATION_ID)?;
+            0
+        }
+        Found::Ours(version) => version,
+    };
+    for step in &STEPS[from..] {
+        tx.execute_batch(step)?;
+    }
+    tx.pragma_update(None, "user_version", i64::try_from(SCHEMA_VERSION).unwrap_or(i64::MAX))?;
+    let broken: Option<String> = {
+        let mut check = tx.prepare("PRAGMA foreign_key_check")?;
+        let mut rows = check.query([])?;
+        match rows.next()? {
+            Some(row) => Some(row.get(0)?),
+            None => None,
+        }
+    };
+    if let Some(table) = broken {
+        return Err(StoreError::Damaged { what: format!("a row of {table} refers to nothing") });
+    }
+    tx.commit()?;
+    Ok(())
+}

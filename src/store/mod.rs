@@ -1,0 +1,256 @@
+//! The store: one `SQLite` file, the truth about the hub. The only room that knows SQL.
+//!
+//! Schema and meaning stand in `schema/*.sql`. Invariants are the database's own: STRICT tables,
+//! unique names, addresses and keys, so no program above can hand out an address twice.
+//!
+//! Crash: WAL with `synchronous = FULL`; what was committed is there after a power cut, what was
+//! not is gone. Second process: writers use `BEGIN IMMEDIATE` and wait for each other, readers
+//! see the last commit and wait for nobody. The file is opened by `SQLite` alone, never beside it:
+//! closing any other descriptor of it would drop `SQLite`'s locks.
+
+mod addresses;
+mod locations;
+mod migrate;
+mod readings;
+
+pub use addresses::{Choice, Exhausted};
+pub use locations::{Edit, NewPeer};
+pub use migrate::SCHEMA_VERSION;
+pub use readings::Watched;
+
+use crate::{fsx, model::PublicKey};
+use jiff::Timestamp;
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, TransactionBehavior};
+use std::{
+    collections::HashSet,
+    ops::Deref,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+/// Why the store could not do something.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// There is no file.
+    #[error("there is no store at {}", path.display())]
+    Missing {
+        /// Where it was looked for.
+        path: PathBuf,
+    },
+    /// The file is not `SQLite`, or `SQLite` of another program.
+    #[error("the file is not a store of iwas-wg")]
+    NotOurs,
+    /// Written by a newer program.
+    #[error("the store has schema {found}, this program knows {SCHEMA_VERSION}")]
+    Newer {
+        /// The file's schema version.
+        found: usize,
+    },
+    /// Written by an older program, and opened for reading only.
+    #[error("the store has schema {found}, this program wants {SCHEMA_VERSION}")]
+    Older {
+        /// The file's schema version.
+        found: usize,
+    },
+    /// The content is broken.
+    #[error("the store is damaged: {what}")]
+    Damaged {
+        /// What was found.
+        what: String,
+    },
+    /// Another process writes for too long.
+    #[error("the store is locked by another process")]
+    Busy,
+    /// No permission to open or write it.
+    #[error("no permission for the store")]
+    Denied,
+    /// A name, address or key is there already.
+    #[error("{what} is taken")]
+    Taken {
+        /// What is taken.
+        what: &'static str,
+    },
+    /// The pool has no free address.
+    #[error(transparent)]
+    Exhausted(#[from] Exhausted),
+    /// The file system refused.
+    #[error(transparent)]
+    Fs(#[from] fsx::FsError),
+    /// Anything else that `SQLite` says.
+    #[error("{}", .0)]
+    Sqlite(rusqlite::Error),
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(e: rusqlite::Error) -> Self {
+        let rusqlite::Error::SqliteFailure(code, message) = &e else {
+            return Self::Sqlite(e);
+        };
+        match code.code {
+            ErrorCode::NotADatabase => Self::NotOurs,
+            ErrorCode::DatabaseCorrupt => {
+                Self::Damaged { what: message.clone().unwrap_or_else(|| "SQLite cannot read it".into()) }
+            }
+            ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => Self::Busy,
+            ErrorCode::CannotOpen | ErrorCode::PermissionDenied | ErrorCode::ReadOnly => Self::Denied,
+            ErrorCode::ConstraintViolation => {
+                let text = message.as_deref().unwrap_or_default();
+                let what = [
+                    ("location.name", "the name"),
+                    ("location.vpn_ip", "the address"),
+                    ("peer.public_key", "the public key"),
+                ]
+                .iter()
+                .find(|(column, _)| text.contains(column))
+                .map(|(_, what)| *what);
+                what.map_or(Self::Sqlite(e), |what| Self::Taken { what })
+            }
+            _ => Self::Sqlite(e),
+        }
+    }
+}
+
+/// The hub's own row.
+#[derive(Debug, Clone)]
+pub struct Hub {
+    /// The hub's public key.
+    pub public_key: PublicKey,
+    /// Its private key sealed with age, if there was a recipient.
+    pub sealed_key: Option<Vec<u8>>,
+}
+
+/// An open store.
+#[derive(Debug)]
+pub struct Store {
+    conn: Connection,
+}
+
+impl Store {
+    /// Makes a new store with the hub's row; the file is 0600 from birth.
+    ///
+    /// # Errors
+    /// [`StoreError::Fs`] if the file exists or cannot be made.
+    pub fn create(path: &Path, hub: &Hub, now: Timestamp) -> Result<Self, StoreError> {
+        // An empty file of the right mode first: SQLite would make it by the umask.
+        fsx::create(path, b"", 0o600)?;
+        let mut store = Self { conn: connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)? };
+        migrate::migrate(&mut store.conn)?;
+        store.conn.execute(
+            "INSERT INTO hub (one, public_key, sealed_key, created_at) VALUES (1, ?1, ?2, ?3)",
+            (hub.public_key.as_bytes(), &hub.sealed_key, now.as_second()),
+        )?;
+        Ok(store)
+    }
+
+    /// Opens the store for a changing command and brings its schema up to date.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it is missing, foreign, damaged, newer than the program or forbidden.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        require(path)?;
+        let mut conn = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        match migrate::inspect(&conn)? {
+            migrate::Found::Ours(v) if v == SCHEMA_VERSION => {}
+            migrate::Found::Ours(_) => migrate::migrate(&mut conn)?,
+            migrate::Found::Empty => return Err(StoreError::NotOurs),
+        }
+        Ok(Self { conn })
+    }
+
+    /// Opens the store for reading; never migrates.
+    ///
+    /// # Errors
+    /// As [`Store::open`], and [`StoreError::Older`] for an older schema.
+    pub fn open_to_read(path: &Path) -> Result<Self, StoreError> {
+        require(path)?;
+        // Reading a WAL store needs its shared memory, so writing is allowed but not done.
+        let conn = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        match migrate::inspect(&conn)? {
+            migrate::Found::Ours(v) if v == SCHEMA_VERSION => Ok(Self { conn }),
+            migrate::Found::Ours(found) => Err(StoreError::Older { found }),
+            migrate::Found::Empty => Err(StoreError::NotOurs),
+        }
+    }
+
+    /// The hub's own row.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] without one.
+    pub fn hub(&self) -> Result<Hub, StoreError> {
+        self.conn
+            .query_row("SELECT public_key, sealed_key FROM hub", [], |r| {
+                Ok(Hub { public_key: PublicKey::from_bytes(r.get(0)?), sealed_key: r.get(1)? })
+            })
+            .optional()?
+            .ok_or_else(|| StoreError::Damaged { what: "it has no hub".into() })
+    }
+
+    /// All keys that must not be on the interface or in the conf any more.
+    ///
+    /// # Errors
+    /// [`StoreError`] if reading fails.
+    pub fn retired_keys(&self) -> Result<HashSet<PublicKey>, StoreError> {
+        let mut query = self.conn.prepare_cached("SELECT public_key FROM retired_key")?;
+        let keys = query.query_map([], |r| Ok(PublicKey::from_bytes(r.get(0)?)))?;
+        Ok(keys.collect::<Result<_, _>>()?)
+    }
+
+    /// Begins a change; nothing of it is seen or kept until [`Change::commit`].
+    ///
+    /// # Errors
+    /// [`StoreError::Busy`] if another process writes for longer than the busy timeout.
+    pub fn change(&mut self) -> Result<Change<'_>, StoreError> {
+        let tx = self.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        Ok(Change { tx })
+    }
+}
+
+/// A change in progress: reads see it, others do not, and dropping it takes it back.
+#[derive(Debug)]
+pub struct Change<'a> {
+    tx: rusqlite::Transaction<'a>,
+}
+
+impl Change<'_> {
+    /// Makes the change durable.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it could not be written; nothing is changed then.
+    pub fn commit(self) -> Result<(), StoreError> {
+        Ok(self.tx.commit()?)
+    }
+}
+
+impl Deref for Change<'_> {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        &self.tx
+    }
+}
+
+fn require(path: &Path) -> Result<(), StoreError> {
+    match path.try_exists() {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(StoreError::Missing { path: path.to_owned() }),
+        Err(_) => Err(StoreError::Denied),
+    }
+}
+
+fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
+    let conn = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    conn.busy_timeout(Duration::from_secs(10))?;
+    conn.set_prepared_statement_cache_capacity(64);
+    // Not `?` on the first statement alone: it is the one that finds a file to be no database.
+    conn.pragma_update(None, "foreign_keys", true)?;
+    conn.pragma_update(None, "trusted_schema", false)?;
+    conn.pragma_update(None, "synchronous", "FULL")?;
+    // A file that is not ours must not be touched, not even by switching its journal.
+    if matches!(migrate::inspect(&conn)?, migrate::Found::Ours(_) | migrate::Found::Empty) {
+        let mode: String = conn.query_row("PRAGMA journal_mode", [], |r| r.get(0))?;
+        if mode != "wal" {
+            conn.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
+        }
+    }
+    Ok(conn)
+}

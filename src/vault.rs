@@ -1,0 +1,222 @@
+//! Private keys at rest: sealed with age to everyone who may open them.
+//!
+//! Must not know where a sealed key is kept. Opening needs an identity; sealing needs only the
+//! recipients, so a hub without an identity can still provision.
+
+use crate::{fsx, model::PrivateKey};
+use age::{Decryptor, Encryptor, IdentityFile, Recipient, secrecy::ExposeSecret, ssh, x25519};
+use std::{
+    io::{self, Read, Write},
+    path::{Path, PathBuf},
+    str::FromStr,
+};
+use zeroize::Zeroizing;
+
+/// Why a key could not be sealed or opened.
+#[derive(Debug, thiserror::Error)]
+pub enum VaultError {
+    /// There is nobody to seal to.
+    #[error("there is no recipient to seal the private key to")]
+    NoRecipients,
+    /// A recipient is not one.
+    #[error("recipient {value:?} is not an age or ssh public key")]
+    BadRecipient {
+        /// As it stands in the settings.
+        value: String,
+    },
+    /// There is no identity file.
+    #[error("there is no identity at {}", path.display())]
+    NoIdentity {
+        /// Where it was looked for.
+        path: PathBuf,
+    },
+    /// The identity file cannot be used.
+    #[error("the identity {} cannot be used: {why}", path.display())]
+    BadIdentity {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        why: String,
+    },
+    /// The identity is not one of the recipients.
+    #[error("the key was not sealed to the identity {}", path.display())]
+    WrongIdentity {
+        /// The file.
+        path: PathBuf,
+    },
+    /// What was opened is not a `WireGuard` key.
+    #[error("the sealed key is damaged")]
+    Damaged,
+    /// The library or the system failed.
+    #[error("cannot seal the private key: {0}")]
+    Seal(String),
+    /// The identity file cannot be read.
+    #[error(transparent)]
+    Fs(#[from] fsx::FsError),
+}
+
+/// A new identity: the file's content and the recipient that belongs to it.
+pub struct NewIdentity {
+    /// Text of the identity file, a secret.
+    pub file: Zeroizing<String>,
+    /// `age1…`, for the settings.
+    pub recipient: String,
+}
+
+/// Makes an identity.
+pub fn new_identity() -> NewIdentity {
+    let identity = x25519::Identity::generate();
+    let recipient = identity.to_public().to_string();
+    let secret = identity.to_string();
+    let file = Zeroizing::new(format!(
+        "# age identity of this hub: it opens the private keys that the store keeps sealed.\n\
+         # public key: {recipient}\n{}\n",
+        secret.expose_secret()
+    ));
+    NewIdentity { file, recipient }
+}
+
+/// Everyone who can open what is sealed.
+pub struct Recipients(Vec<Box<dyn Recipient + Send>>);
+
+impl Recipients {
+    /// Reads recipients: `age1…`, `ssh-ed25519 …` or `ssh-rsa …`.
+    ///
+    /// # Errors
+    /// [`VaultError::BadRecipient`] naming the first that is none.
+    pub fn parse(values: &[String]) -> Result<Self, VaultError> {
+        let parse = |value: &String| -> Result<Box<dyn Recipient + Send>, VaultError> {
+            if let Ok(r) = x25519::Recipient::from_str(value) {
+                return Ok(Box::new(r));
+            }
+            if let Ok(r) = ssh::Recipient::from_str(value) {
+                return Ok(Box::new(r));
+            }
+            Err(VaultError::BadRecipient { value: value.clone() })
+        };
+        Ok(Self(values.iter().map(parse).collect::<Result<_, _>>()?))
+    }
+
+    /// Seals a private key.
+    ///
+    /// # Errors
+    /// [`VaultError::NoRecipients`] or [`VaultError::Seal`].
+    pub fn seal(&self, key: &PrivateKey) -> Result<Vec<u8>, VaultError> {
+        if self.0.is_empty() {
+            return Err(VaultError::NoRecipients);
+        }
+        let seal = || -> io::Result<Vec<u8>> {
+            let recipients = self.0.iter().map(|r| &**r as &dyn Recipient);
+            let encryptor = Encryptor::with_recipients(recipients).map_err(io::Error::other)?;
+            let mut sealed = Vec::new();
+            let mut writer = encryptor.wrap_output(&mut sealed)?;
+            writer.write_all(key.expose_bytes())?;
+            writer.finish()?;
+            Ok(sealed)
+        };
+        seal().map_err(|e| VaultError::Seal(e.to_string()))
+    }
+}
+
+/// The identities of one file, read once for any number of keys.
+pub struct Opener {
+    path: PathBuf,
+    identities: Vec<Box<dyn age::Identity>>,
+}
+
+impl Opener {
+    /// Reads an identity file: age's own format, or an unencrypted ssh private key.
+    ///
+    /// # Errors
+    /// [`VaultError::NoIdentity`], [`VaultError::BadIdentity`] or [`VaultError::Fs`].
+    pub fn from_file(path: &Path) -> Result<Self, VaultError> {
+        let bytes =
+            Zeroizing::new(fsx::read(path)?.ok_or_else(|| VaultError::NoIdentity { path: path.to_owned() })?);
+        let bad = |why: &str| VaultError::BadIdentity { path: path.to_owned(), why: why.to_owned() };
+        if bytes.starts_with(b"-----BEGIN") {
+            let name = Some(path.display().to_string());
+            let identity =
+                ssh::Identity::from_buffer(bytes.as_slice(), name).map_err(|e| bad(&e.to_string()))?;
+            if let ssh::Identity::Unencrypted(_) = identity {
+                return Ok(Self { path: path.to_owned(), identities: vec![Box::new(identity)] });
+            }
+            return Err(bad("the ssh key is protected by a passphrase or of an unknown kind"));
+        }
+        let file = IdentityFile::from_buffer(bytes.as_slice()).map_err(|e| bad(&fsx::reason(&e)))?;
+        let identities = file.into_identities().map_err(|e| bad(&e.to_string()))?;
+        if identities.is_empty() {
+            return Err(bad("it holds no key"));
+        }
+        let identities = identities.into_iter().map(|i| -> Box<dyn age::Identity> { i }).collect();
+        Ok(Self { path: path.to_owned(), identities })
+    }
+
+    /// Opens a sealed private key.
+    ///
+    /// # Errors
+    /// [`VaultError::WrongIdentity`] or [`VaultError::Damaged`].
+    pub fn open(&self, sealed: &[u8]) -> Result<PrivateKey, VaultError> {
+        let decryptor = Decryptor::new_buffered(sealed).map_err(|_| VaultError::Damaged)?;
+        let mut reader = match decryptor.decrypt(self.identities.iter().map(|i| &**i)) {
+            Ok(reader) => reader,
+            Err(age::DecryptError::NoMatchingKeys) => {
+                return Err(VaultError::WrongIdentity { path: self.path.clone() });
+            }
+            Err(_) => return Err(VaultError::Damaged),
+        };
+        let mut bytes = Zeroizing::new([0; 32]);
+        reader.read_exact(&mut *bytes).map_err(|_| VaultError::Damaged)?;
+        match reader.read(&mut [0]) {
+            Ok(0) => Ok(PrivateKey::from_random(bytes)),
+            _ => Err(VaultError::Damaged),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(n: u8) -> PrivateKey {
+        PrivateKey::from_random(Zeroizing::new([n; 32]))
+    }
+
+    fn identity(dir: &Path, name: &str) -> (PathBuf, String) {
+        let new = new_identity();
+        let path = dir.join(name);
+        fsx::create(&path, new.file.as_bytes(), 0o600).expect("identity");
+        (path, new.recipient)
+    }
+
+    #[test]
+    fn every_recipient_opens_what_was_sealed_and_nobody_else() {
+        let dir = tempfile::tempdir().expect("dir");
+        let (a, ra) = identity(dir.path(), "a");
+        let (b, rb) = identity(dir.path(), "b");
+        let (c, _) = identity(dir.path(), "c");
+        let sealed = Recipients::parse(&[ra, rb]).and_then(|r| r.seal(&key(7))).expect("seal");
+        assert!(!sealed.windows(32).any(|w| w == key(7).expose_bytes()), "the key stands there in clear");
+        for path in [a, b] {
+            let opened = Opener::from_file(&path).and_then(|o| o.open(&sealed)).expect("open");
+            assert_eq!(opened.expose_bytes(), key(7).expose_bytes());
+        }
+        let e = Opener::from_file(&c).and_then(|o| o.open(&sealed)).err().expect("opened by a stranger");
+        assert_eq!(e.to_string(), format!("the key was not sealed to the identity {}", c.display()));
+    }
+
+    #[test]
+    fn what_cannot_work_is_said() {
+        let dir = tempfile::tempdir().expect("dir");
+        assert!(matches!(Recipients::parse(&["age1nonsense".into()]), Err(VaultError::BadRecipient { .. })));
+        let none = Recipients::parse(&[]).expect("no recipients");
+        assert!(matches!(none.seal(&key(1)), Err(VaultError::NoRecipients)));
+        assert!(matches!(Opener::from_file(&dir.path().join("no")), Err(VaultError::NoIdentity { .. })));
+        let path = dir.path().join("text");
+        std::fs::write(&path, "hello\n").expect("write");
+        assert!(matches!(Opener::from_file(&path), Err(VaultError::BadIdentity { .. })));
+        let (a, ra) = identity(dir.path(), "a");
+        let mut sealed = Recipients::parse(&[ra]).and_then(|r| r.seal(&key(1))).expect("seal");
+        *sealed.last_mut().expect("byte") ^= 1;
+        assert!(matches!(Opener::from_file(&a).and_then(|o| o.open(&sealed)), Err(VaultError::Damaged)));
+    }
+}

@@ -1,0 +1,237 @@
+//! The hub's conf, in the format of wg-quick(8): its text and what it says about peers.
+//!
+//! A conf is kept as the bytes it was read as, line by line. [`Conf::rewrite`] touches the blocks
+//! of peers that the store knows, or once knew, and copies every other line as it stands:
+//! comments, hooks, other people's peers, line endings.
+//!
+//! This room must not know files, the store or the interface. Its errors carry a line number and
+//! never a value, since the value may be a private or preshared key.
+
+mod parse;
+mod rewrite;
+#[cfg(test)]
+mod tests;
+
+use crate::model::{LocationName, PrivateKey, PublicKey};
+use ipnet::{IpNet, Ipv4Net};
+use parse::{Block, Key, Kind, Line};
+use std::{fmt, net::Ipv4Addr};
+use zeroize::Zeroizing;
+
+/// Why a text is no conf that can be rewritten safely.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("line {line}: {fault}")]
+pub struct ConfError {
+    /// The line, counted from 1.
+    pub line: usize,
+    /// What is wrong with it.
+    pub fault: Fault,
+}
+
+/// What can be wrong with a line, without its value.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    /// Bytes that are no text.
+    #[error("is not UTF-8 text")]
+    NotUtf8,
+    /// `KEY = VALUE` above the first section.
+    #[error("a setting stands above the first [Interface] or [Peer]")]
+    OutsideSection,
+    /// A section that is neither `[Interface]` nor `[Peer]`.
+    #[error("is a section other than [Interface] and [Peer]")]
+    UnknownSection,
+    /// Neither comment nor section nor `KEY = VALUE`.
+    #[error("is neither a comment nor KEY = VALUE")]
+    NotKeyValue,
+    /// A `[Peer]` that names no peer.
+    #[error("this [Peer] has no PublicKey")]
+    NoPublicKey,
+    /// A `[Peer]` that names two peers, or one twice.
+    #[error("a second PublicKey in the same [Peer]")]
+    SecondPublicKey,
+    /// A second `[Interface]`.
+    #[error("a second [Interface]")]
+    SecondInterface,
+    /// A public key that is none; the text is why.
+    #[error("the PublicKey {0}")]
+    PublicKey(String),
+    /// A private key that is none; the text is why.
+    #[error("the PrivateKey {0}")]
+    PrivateKey(&'static str),
+}
+
+/// A conf as it was read. `Debug` shows its size only, because it holds the hub's private key.
+pub struct Conf {
+    text: Zeroizing<String>,
+    lines: Vec<Line>,
+    blocks: Vec<Block>,
+}
+
+/// A peer as the conf has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfPeer {
+    /// Its public key.
+    pub public_key: PublicKey,
+    /// All its allowed IPs that can be read, in the order of the file; an address without prefix
+    /// length is a whole host, as for wg(8).
+    pub allowed_ips: Vec<IpNet>,
+    /// The value of its `# friendly_name = …` line, inside the block or directly above it.
+    pub friendly_name: Option<String>,
+    /// The last comment line directly above `[Peer]`, without `#` and space at both ends. The
+    /// tools that write two (`### end a`, `### begin b`) name the peer in the last.
+    pub comment_above: Option<String>,
+    /// The line of its `[Peer]`, counted from 1.
+    pub line: usize,
+}
+
+/// A peer that the conf shall have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfPeerWanted {
+    /// The location, written as `# friendly_name = NAME`.
+    pub name: LocationName,
+    /// Its public key.
+    pub public_key: PublicKey,
+    /// Its only allowed IP, written as `/32`.
+    pub vpn_ip: Ipv4Addr,
+}
+
+/// The conf as it shall be. `Debug` leaves out the text, because it holds the private key.
+pub struct Rewrite {
+    /// The whole file.
+    pub text: Zeroizing<Vec<u8>>,
+    /// Whether it differs from what was read.
+    pub changed: bool,
+    /// Blocks appended.
+    pub added: usize,
+    /// Blocks whose name or allowed IPs were corrected.
+    pub updated: usize,
+    /// Blocks taken out: retired peers, and second blocks of wanted ones.
+    pub removed: usize,
+    /// Peers in the file that are neither wanted nor retired, each once, in the file's order.
+    pub foreign: Vec<PublicKey>,
+    /// Those of `foreign` whose allowed IPs hold exactly the `/32` of a wanted peer: WireGuard
+    /// gives such an address to whoever comes last in the file.
+    pub claiming: Vec<PublicKey>,
+}
+
+impl Conf {
+    /// The hub's private key.
+    pub fn private_key(&self) -> Option<PrivateKey> {
+        // Parsing has checked it; as for wg(8), the last one counts.
+        self.interface(Key::PrivateKey).last().and_then(|value| PrivateKey::from_base64(value).ok())
+    }
+
+    /// The UDP port, if there is a line for it that holds one.
+    pub fn listen_port(&self) -> Option<u16> {
+        self.interface(Key::ListenPort).last().and_then(|value| value.parse().ok())
+    }
+
+    /// The interface's addresses that can be read; one without prefix length is a `/32` or `/128`.
+    pub fn addresses(&self) -> Vec<IpNet> {
+        self.interface(Key::Address).flat_map(parse::networks).flatten().collect()
+    }
+
+    /// Whether wg-quick(8) will overwrite the file with what the interface has when it goes down.
+    pub fn save_config(&self) -> bool {
+        self.interface(Key::SaveConfig).last().is_some_and(|value| value.eq_ignore_ascii_case("true"))
+    }
+
+    /// Whether wg-quick(8) leaves routes alone.
+    pub fn table_off(&self) -> bool {
+        // wg-quick compares this one with regard to case.
+        self.interface(Key::Table).last() == Some("off")
+    }
+
+    /// All peers in the order of the file. One key may be there twice.
+    pub fn peers(&self) -> Vec<ConfPeer> {
+        self.blocks.iter().map(|block| self.peer(block)).collect()
+    }
+
+    fn peer(&self, block: &Block) -> ConfPeer {
+        let above = block.header.checked_sub(1).filter(|&i| self.lines[i].kind == Kind::Comment);
+        let above = above.map(|i| self.line(i).trim_matches(|c| c == '#' || parse::is_space(c)));
+        let inside = block.body().find_map(|i| self.friendly_name(i));
+        let beside = above.and_then(parse::friendly_name);
+        ConfPeer {
+            public_key: block.public_key,
+            allowed_ips: self.allowed_ips(block).flatten().collect(),
+            friendly_name: inside.or(beside).map(str::to_owned),
+            comment_above: above.filter(|text| !text.is_empty()).map(str::to_owned),
+            line: block.header + 1,
+        }
+    }
+
+    /// The values of one key of `[Interface]`.
+    fn interface(&self, key: Key) -> impl Iterator<Item = &str> {
+        (0..self.lines.len())
+            .filter(move |&i| self.lines[i].kind == Kind::Interface(key))
+            .map(|i| parse::value(self.line(i)))
+    }
+
+    /// A line with its ending.
+    fn line(&self, index: usize) -> &str {
+        &self.text[self.lines[index].start..self.lines[index].end]
+    }
+
+    fn allowed_ips(&self, block: &Block) -> impl Iterator<Item = Option<IpNet>> {
+        block
+            .body()
+            .filter(|&i| self.lines[i].kind == Kind::Peer(Key::AllowedIps))
+            .flat_map(|i| parse::networks(parse::value(self.line(i))))
+    }
+
+    /// The name in a `# friendly_name = NAME` line.
+    fn friendly_name(&self, index: usize) -> Option<&str> {
+        if self.lines[index].kind != Kind::Comment {
+            return None;
+        }
+        parse::friendly_name(self.line(index).trim_matches(parse::is_space).strip_prefix('#')?)
+    }
+
+    /// A fresh conf for a hub: no peers, and no routes made by wg-quick(8).
+    pub fn new_hub(private_key: &PrivateKey, address: Ipv4Net, listen_port: u16) -> Zeroizing<Vec<u8>> {
+        let key = private_key.expose();
+        let tail = format!(
+            "\nAddress = {address}\nListenPort = {listen_port}\n\
+             # The prefix of Address already routes every peer; wg-quick would add one more route\n\
+             # for each of them, which takes minutes with thousands of peers.\n\
+             Table = off\n"
+        );
+        // Sized at once: a buffer that grows leaves the key behind where it was.
+        let mut text = Zeroizing::new(Vec::with_capacity(HEAD.len() + key.len() + tail.len()));
+        text.extend_from_slice(HEAD.as_bytes());
+        text.extend_from_slice(key.as_bytes());
+        text.extend_from_slice(tail.as_bytes());
+        text
+    }
+}
+
+const HEAD: &str = "\
+# The WireGuard interface of this hub, for wg-quick(8).
+# iwas-wg keeps the [Peer] blocks of its locations in here and leaves every other line alone.
+[Interface]
+PrivateKey = ";
+
+impl fmt::Debug for Conf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { text: _, lines, blocks } = self;
+        f.debug_struct("Conf")
+            .field("lines", &lines.len())
+            .field("peers", &blocks.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Rewrite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { text: _, changed, added, updated, removed, foreign, claiming } = self;
+        f.debug_struct("Rewrite")
+            .field("changed", changed)
+            .field("added", added)
+            .field("updated", updated)
+            .field("removed", removed)
+            .field("foreign", foreign)
+            .field("claiming", claiming)
+            .finish_non_exhaustive()
+    }
+}

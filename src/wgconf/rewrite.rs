@@ -1,0 +1,247 @@
+//! From a conf and the peers that are wanted to the conf as it shall be.
+//!
+//! A block is ours when its public key is wanted or retired; nothing else decides it, least of all
+//! a name. Linear in the size of the file. It must not know where the wanted peers come from.
+
+use super::{Conf, ConfPeerWanted, Rewrite, parse};
+use crate::model::PublicKey;
+use parse::{Block, Key, Kind};
+use std::{
+    collections::{HashMap, HashSet},
+    net::Ipv4Addr,
+};
+use zeroize::Zeroizing;
+
+/// What becomes of a block.
+enum Verdict<'a> {
+    Keep,
+    Correct(&'a ConfPeerWanted, Faults),
+    Remove,
+}
+
+/// What is wrong with the block of a wanted peer.
+struct Faults {
+    name: bool,
+    allowed_ips: bool,
+}
+
+impl Conf {
+    /// The conf with exactly the wanted peers, none of the retired, and everything else as it is.
+    ///
+    /// - A wanted peer that is right stays as it is, byte for byte, in whatever style it is
+    ///   written. In a wrong one only the `# friendly_name` line and the allowed IPs change; the
+    ///   key, indentation and comment of that line stay, further `AllowedIPs` lines go.
+    /// - A wanted peer that is absent is appended, after a blank line.
+    /// - A second block of a wanted key goes, because its allowed IPs would replace the first's.
+    /// - A retired peer goes (unless it is wanted) with its settings, its name and the blank line
+    ///   before it. People's comments stay, also those inside the block, and are kept from
+    ///   becoming the heading of the next peer.
+    /// - All other peers are foreign: they stay and are reported.
+    ///
+    /// Rewriting the result with the same arguments changes nothing.
+    pub fn rewrite(&self, wanted: &[ConfPeerWanted], retired: &HashSet<PublicKey>) -> Rewrite {
+        let by_key: HashMap<PublicKey, usize> =
+            wanted.iter().enumerate().rev().map(|(i, peer)| (peer.public_key, i)).collect();
+        let addresses: HashSet<Ipv4Addr> = wanted.iter().map(|peer| peer.vpn_ip).collect();
+        let mut present = vec![false; wanted.len()];
+        let mut seen_foreign = HashSet::new();
+        let (mut foreign, mut claiming) = (Vec::new(), Vec::new());
+        let mut verdicts = Vec::with_capacity(self.blocks.len());
+        for block in &self.blocks {
+            verdicts.push(match by_key.get(&block.public_key) {
+                Some(&i) if present[i] => Verdict::Remove,
+                Some(&i) => {
+                    present[i] = true;
+                    match self.faults(block, &wanted[i]) {
+                        Faults { name: false, allowed_ips: false } => Verdict::Keep,
+                        faults => Verdict::Correct(&wanted[i], faults),
+                    }
+                }
+                None if retired.contains(&block.public_key) => Verdict::Remove,
+                None => {
+                    if seen_foreign.insert(block.public_key) {
+                        foreign.push(block.public_key);
+                    }
+                    if self.claims(block, &addresses) && !claiming.contains(&block.public_key) {
+                        claiming.push(block.public_key);
+                    }
+                    Verdict::Keep
+                }
+            });
+        }
+        let absent: Vec<&ConfPeerWanted> = wanted
+            .iter()
+            .enumerate()
+            .filter(|(i, peer)| !present[*i] && by_key.get(&peer.public_key) == Some(i))
+            .map(|(_, peer)| peer)
+            .collect();
+        let updated = verdicts.iter().filter(|v| matches!(v, Verdict::Correct(..))).count();
+        let removed = verdicts.iter().filter(|v| matches!(v, Verdict::Remove)).count();
+        Rewrite {
+            text: self.write(&verdicts, &absent, updated),
+            changed: updated + removed + absent.len() > 0,
+            added: absent.len(),
+            updated,
+            removed,
+            foreign,
+            claiming,
+        }
+    }
+
+    fn faults(&self, block: &Block, wanted: &ConfPeerWanted) -> Faults {
+        let mut names = block.body().filter_map(|i| self.friendly_name(i));
+        let mut allowed = self.allowed_ips(block).peekable();
+        let right = |net: Option<ipnet::IpNet>| {
+            net.is_some_and(|net| net.addr() == wanted.vpn_ip && net.prefix_len() == 32)
+        };
+        Faults {
+            name: !(names.next() == Some(wanted.name.as_str()) && names.next().is_none()),
+            allowed_ips: allowed.peek().is_none() || !allowed.all(right),
+        }
+    }
+
+    fn claims(&self, block: &Block, addresses: &HashSet<Ipv4Addr>) -> bool {
+        self.allowed_ips(block).flatten().any(|net| match net {
+            ipnet::IpNet::V4(net) => net.prefix_len() == 32 && addresses.contains(&net.addr()),
+            ipnet::IpNet::V6(_) => false,
+        })
+    }
+
+    fn write(
+        &self,
+        verdicts: &[Verdict<'_>],
+        absent: &[&ConfPeerWanted],
+        updated: usize,
+    ) -> Zeroizing<Vec<u8>> {
+        let mut out = Writer::new(self, absent.len() + updated);
+        let mut next = 0;
+        for (block, verdict) in self.blocks.iter().zip(verdicts) {
+            match verdict {
+                Verdict::Keep => continue,
+                Verdict::Correct(wanted, faults) => {
+                    out.copy(next..=block.header);
+                    out.corrected(block, wanted, faults);
+                }
+                Verdict::Remove => {
+                    let blank = block
+                        .header
+                        .checked_sub(1)
+                        .filter(|&i| i >= next && self.lines[i].kind == Kind::Blank);
+                    out.copy_until(next, blank.unwrap_or(block.header));
+                    for i in block.body() {
+                        if self.lines[i].kind == Kind::Comment && self.friendly_name(i).is_none() {
+                            out.copy(i..=i);
+                        }
+                    }
+                }
+            }
+            next = block.last + 1;
+        }
+        out.copy_until(next, self.lines.len());
+        for peer in absent {
+            out.append(peer);
+        }
+        out.text
+    }
+}
+
+/// The most that one corrected or appended peer can add, in bytes.
+const PEER_MAX: usize = 256;
+
+/// The text being written, and which line of the old one was copied last.
+struct Writer<'a> {
+    conf: &'a Conf,
+    text: Zeroizing<Vec<u8>>,
+    newline: &'static str,
+    copied: Option<usize>,
+}
+
+impl<'a> Writer<'a> {
+    fn new(conf: &'a Conf, peers: usize) -> Self {
+        let crlf = !conf.lines.is_empty() && parse::ending(conf.line(0)) == "\r\n";
+        // Sized at once: a buffer that grows leaves the private key behind where it was.
+        let size = conf.text.len() + peers * PEER_MAX + conf.blocks.len() * 2;
+        Self {
+            conf,
+            text: Zeroizing::new(Vec::with_capacity(size)),
+            newline: if crlf { "\r\n" } else { "\n" },
+            copied: None,
+        }
+    }
+
+    fn copy_until(&mut self, from: usize, until: usize) {
+        if from < until {
+            self.copy(from..=until - 1);
+        }
+    }
+
+    /// Copies lines as they are.
+    fn copy(&mut self, lines: std::ops::RangeInclusive<usize>) {
+        let (first, last) = (*lines.start(), *lines.end());
+        // Where lines went between a comment and a section, the comment must not become its heading.
+        let orphan = self.copied.filter(|&i| i + 1 != first && self.conf.lines[i].kind == Kind::Comment);
+        if orphan.is_some() && self.conf.lines[first].kind == Kind::Section {
+            self.write(self.newline);
+        }
+        let conf = self.conf;
+        self.write(&conf.text[conf.lines[first].start..conf.lines[last].end]);
+        self.copied = Some(last);
+    }
+
+    /// Writes the lines below a `[Peer]` whose name or allowed IPs are not as wanted.
+    fn corrected(&mut self, block: &Block, wanted: &ConfPeerWanted, faults: &Faults) {
+        let conf = self.conf;
+        let name = format!("# friendly_name = {}", wanted.name);
+        let allowed = format!("{}/32", wanted.vpn_ip);
+        let mut named = block.body().any(|i| conf.friendly_name(i).is_some());
+        let has_allowed = block.body().any(|i| conf.lines[i].kind == Kind::Peer(Key::AllowedIps));
+        if !named {
+            self.insert(&name);
+        }
+        let mut limited = false;
+        for i in block.body() {
+            let line = conf.line(i);
+            if faults.name && conf.friendly_name(i).is_some() {
+                if named {
+                    self.write(&name);
+                    self.write(parse::ending(line));
+                    named = false;
+                }
+            } else if faults.allowed_ips && conf.lines[i].kind == Kind::Peer(Key::AllowedIps) {
+                if !limited {
+                    self.write(&parse::with_value(line, &allowed));
+                    limited = true;
+                }
+            } else {
+                self.write(line);
+            }
+            if faults.allowed_ips && !has_allowed && i == block.key_line {
+                self.insert(&format!("AllowedIPs = {allowed}"));
+            }
+        }
+        self.copied = Some(block.last);
+    }
+
+    fn append(&mut self, peer: &ConfPeerWanted) {
+        if !self.text.is_empty() {
+            self.insert("");
+        }
+        self.insert("[Peer]");
+        self.insert(&format!("# friendly_name = {}", peer.name));
+        self.insert(&format!("PublicKey = {}", peer.public_key));
+        self.insert(&format!("AllowedIPs = {}/32", peer.vpn_ip));
+    }
+
+    /// Writes a line of our own, below a complete one.
+    fn insert(&mut self, line: &str) {
+        if self.text.last().is_some_and(|&b| b != b'\n') {
+            self.write(self.newline);
+        }
+        self.write(line);
+        self.write(self.newline);
+    }
+
+    fn write(&mut self, text: &str) {
+        self.text.extend_from_slice(text.as_bytes());
+    }
+}
