@@ -22,11 +22,12 @@ die() {
 # The kernel packages of this distribution: the meta package is empty, the packages that it depends on
 # hold the kernel (Debian) or the kernel and its modules apart (Ubuntu).
 kernel_packages() {
-    local meta
+    local meta found
     for meta in linux-image-cloud-amd64 linux-image-amd64 linux-image-virtual; do
-        if apt-cache show --no-all-versions "$meta" 2>/dev/null | grep -q '^Depends:'; then
-            apt-cache depends --no-recommends --no-suggests --no-conflicts --no-breaks --no-replaces \
-                --no-enhances "$meta" | sed -n 's/^ *Depends: \(linux-\(image\|modules\)-[0-9][^ ]*\)$/\1/p'
+        found=$(apt-cache depends --important "$meta" 2>/dev/null |
+            sed -n 's/^ *Depends: \(linux-\(image\|modules\)-[0-9][^ ]*\)$/\1/p')
+        if [[ -n $found ]]; then
+            echo "$found"
             return
         fi
     done
@@ -36,20 +37,20 @@ kernel_packages() {
 # killed half-way leaves nothing that a later one would take for a kernel.
 fetch_kernel() {
     [[ -s $cache/kernel/release ]] && return
-    local work packages image modules release
+    local work image modules release
+    local -a packages
     work=$(mktemp -d "$cache/fetch.XXXXXX")
     # shellcheck disable=SC2064 # the path as it is now
     trap "rm -rf '$work'" EXIT
-    # Package lists of a fresh container are empty.
-    packages=$(kernel_packages)
-    if [[ -z $packages ]]; then
+    mapfile -t packages < <(kernel_packages)
+    # The package lists of a fresh container are empty.
+    if [[ ${#packages[@]} == 0 ]]; then
         apt-get update -q >&2
-        packages=$(kernel_packages)
+        mapfile -t packages < <(kernel_packages)
     fi
-    [[ -n $packages ]] || die "no kernel package known: needs Debian or Ubuntu on amd64"
-    echo "vm/build.sh: downloading" $packages >&2
-    # The unpack happens as root below; apt's own sandbox user may not write here, which it only notes.
-    (cd "$work" && apt-get download -q $packages >&2) || die "cannot download" $packages
+    [[ ${#packages[@]} != 0 ]] || die "no kernel package known: needs Debian or Ubuntu on amd64"
+    echo "vm/build.sh: downloading ${packages[*]}" >&2
+    (cd "$work" && apt-get download -q "${packages[@]}" >&2) || die "cannot download ${packages[*]}"
     mkdir "$work/tree"
     for image in "$work"/*.deb; do
         dpkg-deb -x "$image" "$work/tree"
@@ -57,7 +58,7 @@ fetch_kernel() {
     done
     # Since Debian 13 the modules are below usr/.
     modules=$(find "$work/tree" -type d -path '*/lib/modules/*' -prune | head -n 1)
-    [[ -n $modules ]] || die "no modules in" $packages
+    [[ -n $modules ]] || die "no modules in ${packages[*]}"
     release=${modules##*/}
     [[ -d $work/tree/lib/modules ]] || ln -s usr/lib "$work/tree/lib"
     mv "$work/tree/boot/vmlinuz-$release" "$work/vmlinuz"
@@ -117,7 +118,11 @@ flock -u 9
 
 root=$(mktemp -d "$out/root.XXXXXX")
 trap 'rm -rf "$root"' EXIT
-mkdir -p "$root"/{bin,sbin,usr/bin,usr/sbin,lib,lib64,dev,proc,sys,run,tmp,etc,var}
+# One /usr for all, as the distributions have it: a script's `#!/bin/bash` must find /usr/bin/bash.
+mkdir -p "$root"/{usr/bin,usr/sbin,usr/lib,usr/lib64,dev,proc,sys,run,tmp,etc,var}
+for dir in bin sbin lib lib64; do
+    ln -s "usr/$dir" "$root/$dir"
+done
 ln -s ../run "$root/var/run"
 copy_modules
 cp "$(command -v busybox)" "$root/bin/busybox"
