@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use std::{
     collections::BTreeMap,
     io::{self, BufWriter, IsTerminal, Read, Write},
+    os::fd::AsFd,
 };
 
 /// Where the time comes from.
@@ -32,6 +33,8 @@ pub struct Terminal {
     pub stdout: bool,
     /// Standard error is a terminal.
     pub stderr: bool,
+    /// Standard output is a file or terminal that others may read.
+    pub stdout_is_public: bool,
     /// Width of the terminal behind standard output, in columns.
     pub width: Option<u16>,
 }
@@ -76,6 +79,7 @@ impl Env {
             stdin: io::stdin().is_terminal(),
             stdout,
             stderr: io::stderr().is_terminal(),
+            stdout_is_public: is_public(io::stdout()),
             width: stdout.then(|| width(&vars)).flatten(),
         };
         Self {
@@ -90,6 +94,16 @@ impl Env {
             is_root: rustix::process::geteuid().is_root(),
         }
     }
+}
+
+/// Whether others than the owner may read what stands behind a stream; pipes are nobody's.
+fn is_public(stream: impl AsFd) -> bool {
+    const READABLE_BY_OTHERS: u32 = 0o044;
+    rustix::fs::fstat(stream).is_ok_and(|s| {
+        let kind = rustix::fs::FileType::from_raw_mode(s.st_mode);
+        let device = kind == rustix::fs::FileType::CharacterDevice && rustix::termios::isatty(io::stdout());
+        (kind == rustix::fs::FileType::RegularFile || device) && s.st_mode & READABLE_BY_OTHERS != 0
+    })
 }
 
 fn width(vars: &BTreeMap<String, String>) -> Option<u16> {

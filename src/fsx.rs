@@ -13,6 +13,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+/// How the names of temporary files begin.
+const TEMPORARY: &str = ".iwas-wg.";
+
 /// A file operation that failed: what was tried, on which path, and why.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot {action} {}: {}", path.display(), reason(source))]
@@ -102,7 +105,7 @@ pub fn replace(path: &Path, bytes: &[u8], mode: u32) -> Result<bool, FsError> {
     };
     let dir = target.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut temp = tempfile::Builder::new()
-        .prefix(".iwas-wg.")
+        .prefix(TEMPORARY)
         .permissions(Permissions::from_mode(0o600))
         .tempfile_in(dir)
         .map_err(&fail)?;
@@ -120,6 +123,66 @@ pub fn replace(path: &Path, bytes: &[u8], mode: u32) -> Result<bool, FsError> {
     temp.persist(&target).map_err(|e| fail(e.error))?;
     sync_parent(&target).map_err(fail)?;
     Ok(true)
+}
+
+/// Removes temporary files of ours that a killed process left in a directory. Only for holders of
+/// the lock: nobody else writes there then.
+pub fn sweep(dir: &Path) {
+    let Ok(entries) = fs::read_dir(dir) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        if entry.file_name().to_string_lossy().starts_with(TEMPORARY) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+/// Gives a file another name in the same directory.
+///
+/// # Errors
+/// [`FsError`]; it has its old name then.
+pub fn rename(from: &Path, to: &Path) -> Result<(), FsError> {
+    fs::rename(from, to).and_then(|()| sync_parent(to)).map_err(failed("rename", from))
+}
+
+/// A file in the making: 0600, under a temporary name beside its place, gone when dropped.
+#[derive(Debug)]
+pub struct Draft {
+    temp: tempfile::NamedTempFile,
+    place: PathBuf,
+}
+
+impl Draft {
+    /// Begins an empty file that will be `place`.
+    ///
+    /// # Errors
+    /// [`FsError`] if the directory does not allow it.
+    pub fn begin(place: &Path) -> Result<Self, FsError> {
+        let dir = place.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let temp = tempfile::Builder::new()
+            .prefix(TEMPORARY)
+            .permissions(Permissions::from_mode(0o600))
+            .tempfile_in(dir)
+            .map_err(failed("write", place))?;
+        Ok(Self { temp, place: place.to_owned() })
+    }
+
+    /// Where it is for now.
+    pub fn path(&self) -> &Path {
+        self.temp.path()
+    }
+
+    /// Makes it durable and gives it its name, replacing what had it.
+    ///
+    /// # Errors
+    /// [`FsError`]; what had the name has it still.
+    pub fn finish(self) -> Result<(), FsError> {
+        let fail = failed("write", &self.place);
+        File::open(self.temp.path()).and_then(|f| f.sync_all()).map_err(&fail)?;
+        self.temp.persist(&self.place).map_err(|e| fail(e.error))?;
+        sync_parent(&self.place).map_err(&fail)
+    }
 }
 
 fn sync_parent(path: &Path) -> io::Result<()> {

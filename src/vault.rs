@@ -102,6 +102,14 @@ impl Recipients {
     /// # Errors
     /// [`VaultError::NoRecipients`] or [`VaultError::Seal`].
     pub fn seal(&self, key: &PrivateKey) -> Result<Vec<u8>, VaultError> {
+        self.seal_bytes(key.expose_bytes())
+    }
+
+    /// Seals any secret.
+    ///
+    /// # Errors
+    /// [`VaultError::NoRecipients`] or [`VaultError::Seal`].
+    pub fn seal_bytes(&self, secret: &[u8]) -> Result<Vec<u8>, VaultError> {
         if self.0.is_empty() {
             return Err(VaultError::NoRecipients);
         }
@@ -110,7 +118,7 @@ impl Recipients {
             let encryptor = Encryptor::with_recipients(recipients).map_err(io::Error::other)?;
             let mut sealed = Vec::new();
             let mut writer = encryptor.wrap_output(&mut sealed)?;
-            writer.write_all(key.expose_bytes())?;
+            writer.write_all(secret)?;
             writer.finish()?;
             Ok(sealed)
         };
@@ -156,6 +164,16 @@ impl Opener {
     /// # Errors
     /// [`VaultError::WrongIdentity`] or [`VaultError::Damaged`].
     pub fn open(&self, sealed: &[u8]) -> Result<PrivateKey, VaultError> {
+        let secret = self.open_bytes(sealed)?;
+        let bytes = <[u8; 32]>::try_from(secret.as_slice()).map_err(|_| VaultError::Damaged)?;
+        Ok(PrivateKey::from_random(Zeroizing::new(bytes)))
+    }
+
+    /// Opens any sealed secret.
+    ///
+    /// # Errors
+    /// [`VaultError::WrongIdentity`] or [`VaultError::Damaged`].
+    pub fn open_bytes(&self, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, VaultError> {
         let decryptor = Decryptor::new_buffered(sealed).map_err(|_| VaultError::Damaged)?;
         let mut reader = match decryptor.decrypt(self.identities.iter().map(|i| &**i)) {
             Ok(reader) => reader,
@@ -164,13 +182,16 @@ impl Opener {
             }
             Err(_) => return Err(VaultError::Damaged),
         };
-        let mut bytes = Zeroizing::new([0; 32]);
-        reader.read_exact(&mut *bytes).map_err(|_| VaultError::Damaged)?;
-        match reader.read(&mut [0]) {
-            Ok(0) => Ok(PrivateKey::from_random(bytes)),
-            _ => Err(VaultError::Damaged),
-        }
+        // The plain text is shorter than the sealed one: the buffer never moves and leaves no copy.
+        let mut secret = Zeroizing::new(Vec::with_capacity(sealed.len()));
+        reader.read_to_end(&mut secret).map_err(|_| VaultError::Damaged)?;
+        Ok(secret)
     }
+}
+
+/// Whether a file is sealed with age.
+pub fn is_sealed(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"age-encryption.org/")
 }
 
 #[cfg(test)]

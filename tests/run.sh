@@ -23,6 +23,7 @@ needed=(
   modprobe:kmod
   depmod:kmod
   cpio:cpio
+  strace:strace
   cc:gcc
   python3:python3
 )

@@ -79,6 +79,8 @@ pub struct Context<'a> {
     pub ui: Ui,
     /// The global flags.
     pub global: Global,
+    /// The command line's definition: handed down, since a command must not know the room above.
+    pub definition: fn() -> clap::Command,
 }
 
 impl Context<'_> {
@@ -163,6 +165,13 @@ impl Context<'_> {
             .fill(&mut *bytes)
             .map_err(|e| Error::new(Kind::Failed, format!("the system gives no randomness: {e}")))?;
         Ok(PrivateKey::from_random(bytes))
+    }
+
+    /// Warns before a private key goes where others can read it.
+    pub(super) fn warn_if_public(&mut self) {
+        if self.env.terminal.stdout_is_public {
+            self.ui.warn("others can read the file or terminal that this private key goes to; use umask 077");
+        }
     }
 
     /// Asks before something is taken away; without a terminal only `--yes` will do.

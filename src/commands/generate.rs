@@ -27,7 +27,7 @@ enum What {
 pub(super) fn run(args: Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
     let What::Man { dir } = args.what;
     fsx::create_dir(&dir, 0o755)?;
-    let mut root = crate::cli::command();
+    let mut root = (ctx.definition)();
     root.build();
     let count = write_pages(&root, "iwas-wg", &dir)?;
     ctx.ui.say(&format!("wrote {count} pages to {}", dir.display()));

@@ -4,8 +4,10 @@
 //! command joins the rooms and hands results to the `Ui`. Every change goes the same way: read,
 //! plan, prepare all that can fail, commit, project onto conf and interface, print.
 
+mod backup;
 mod completions;
 mod context;
+mod doctor;
 mod down;
 mod filter;
 mod generate;
@@ -47,6 +49,9 @@ pub enum Command {
     Status(status::Args),
     Heartbeat(heartbeat::Args),
     Sync(sync::Args),
+    Doctor(doctor::Args),
+    Backup(backup::BackupArgs),
+    Restore(backup::RestoreArgs),
     Completions(completions::Args),
     Generate(generate::Args),
 }
@@ -67,6 +72,9 @@ impl Command {
             Self::Status(args) => status::run(&args, ctx),
             Self::Heartbeat(args) => heartbeat::run(&args, ctx),
             Self::Sync(args) => sync::run(&args, ctx),
+            Self::Doctor(args) => doctor::run(&args, ctx),
+            Self::Backup(args) => backup::backup(&args, ctx),
+            Self::Restore(args) => backup::restore(&args, ctx),
             Self::Completions(args) => completions::run(&args, ctx),
             Self::Generate(args) => generate::run(args, ctx),
         }

@@ -4,7 +4,7 @@ use super::{
     Context, Outcome,
     context::require,
     location::report,
-    projection::project,
+    projection::{apply, project},
     provisioning::{KeyRequest, choose_address, endpoint, install_script, prepare},
 };
 use crate::{
@@ -25,6 +25,7 @@ pub struct Args {
 #[derive(Debug, clap::Subcommand)]
 enum Verb {
     Provision(ProvisionArgs),
+    Reset(ResetArgs),
 }
 
 /// Make the keys of a location that has none, and print its router's script
@@ -50,8 +51,58 @@ struct ProvisionArgs {
     dry_run: bool,
 }
 
+/// Take a peer off the interface and on again
+///
+/// For the router whose clock went backwards: the hub takes its handshakes for replays until it
+/// forgets the peer. Key, address and script stay as they are.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = "Examples:
+  iwas-wg peer reset cafe-central")]
+struct ResetArgs {
+    /// The location
+    #[arg(value_name = "NAME", add = clap_complete::ArgValueCandidates::new(super::location_names))]
+    name: String,
+    /// Say what would be done, and change nothing
+    #[arg(short = 'n', long)]
+    dry_run: bool,
+}
+
 pub(super) fn run(args: Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
-    let Verb::Provision(args) = args.verb;
+    match args.verb {
+        Verb::Provision(args) => provision(&args, ctx),
+        Verb::Reset(args) => reset(&args, ctx),
+    }
+}
+
+fn reset(args: &ResetArgs, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
+    let name: LocationName = args.name.parse()?;
+    let settings = ctx.settings()?;
+    let _lock = ctx.lock(&settings, "peer reset")?;
+    let store = Context::store(&settings)?;
+    let location = require(&store, &name)?;
+    let (Some(public_key), Some(vpn_ip)) = (location.public_key, location.vpn_ip) else {
+        return Err(Error::new(Kind::NotFound, format!("location {:?} has no peer yet", name.as_str()))
+            .hint(format!("run \"iwas-wg peer provision {name}\"")));
+    };
+    if !location.enabled {
+        return Err(Error::new(Kind::Conflict, format!("the peer of {:?} is disabled", name.as_str())));
+    }
+    if args.dry_run {
+        report(ctx, "reset", true, &location, None, &format!("would reset the peer of {name}"))?;
+        return Ok(Outcome::Done);
+    }
+    // Both in one message: there is no moment at which the address is nobody's for long.
+    let plan = Plan {
+        remove_peers: vec![public_key],
+        set_peers: vec![WantedPeer { public_key, vpn_ip }],
+        ..Plan::default()
+    };
+    apply(ctx, &settings, &store.hub()?, &plan).map_err(|e| e.as_kind(Kind::Device))?;
+    report(ctx, "reset", false, &location, None, &format!("the hub has forgotten the sessions of {name}"))?;
+    Ok(Outcome::Done)
+}
+
+fn provision(args: &ProvisionArgs, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
     let name: LocationName = args.name.parse()?;
     let settings = ctx.settings()?;
     // Bad values are told before it is looked whether there is such a location.
@@ -104,6 +155,9 @@ pub(super) fn run(args: Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
     let difference = Plan { set_peers: vec![peer], ..Plan::default() };
     let projected = project(ctx, &settings, &store, &difference);
     let said = format!("provisioned {name} at {vpn_ip}");
+    if prepared.private_key().is_some() {
+        ctx.warn_if_public();
+    }
     let printed = report(ctx, "provisioned", false, &location, Some(&script), &said);
     projected.and(printed).map(|()| Outcome::Done)
 }

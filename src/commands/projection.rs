@@ -7,7 +7,7 @@ use crate::{
     error::{Error, Kind},
     fsx,
     model::{
-        PrivateKey,
+        PrivateKey, PublicKey,
         plan::{self, Plan, Wanted},
     },
     settings::Settings,
@@ -16,6 +16,7 @@ use crate::{
     wgconf::{Conf, ConfPeerWanted, Rewrite},
 };
 use ipnet::Ipv4Net;
+use std::collections::HashSet;
 use zeroize::Zeroizing;
 
 /// The hub's address with the prefix length of its network.
@@ -54,6 +55,8 @@ pub(super) struct ConfPlan {
     pub(super) rewrite: Rewrite,
     /// wg-quick(8) would overwrite the file when it goes down.
     pub(super) save_config: bool,
+    /// wg-quick(8) adds no routes.
+    pub(super) table_off: bool,
 }
 
 impl ConfPlan {
@@ -82,14 +85,21 @@ impl ConfPlan {
     }
 }
 
-/// Reads the conf and plans its new content; a missing one is made anew.
-pub(super) fn plan_conf(settings: &Settings, store: &Store, hub: &Hub) -> Result<ConfPlan, Error> {
+/// Reads the conf and plans its new content; a missing one is made anew. Besides the keys that
+/// the store has retired, those in `pruned` leave it.
+pub(super) fn plan_conf(
+    settings: &Settings,
+    store: &Store,
+    hub: &Hub,
+    pruned: &HashSet<PublicKey>,
+) -> Result<ConfPlan, Error> {
     let wanted: Vec<ConfPeerWanted> = store
         .wanted_peers()?
         .into_iter()
         .map(|(name, peer)| ConfPeerWanted { name, public_key: peer.public_key, vpn_ip: peer.vpn_ip })
         .collect();
-    let retired = store.retired_keys()?;
+    let mut retired = store.retired_keys()?;
+    retired.extend(pruned);
     let there = fsx::read(&settings.conf)?.map(Zeroizing::new);
     let is_new = there.is_none();
     let bytes = match there {
@@ -99,7 +109,7 @@ pub(super) fn plan_conf(settings: &Settings, store: &Store, hub: &Hub) -> Result
     let conf = Conf::parse(&bytes).map_err(|e| in_conf(settings, e.into()))?;
     let mut rewrite = conf.rewrite(&wanted, &retired);
     rewrite.changed |= is_new;
-    Ok(ConfPlan { rewrite, save_config: conf.save_config() })
+    Ok(ConfPlan { rewrite, save_config: conf.save_config(), table_off: conf.table_off() })
 }
 
 /// What the store wants of the interface.
@@ -152,7 +162,7 @@ pub(super) fn project(
     difference: &Plan,
 ) -> Result<(), Error> {
     let hub = store.hub()?;
-    let conf = plan_conf(settings, store, &hub).and_then(|plan| {
+    let conf = plan_conf(settings, store, &hub, &HashSet::new()).and_then(|plan| {
         plan.warn(ctx, settings);
         plan.save(settings)
     });

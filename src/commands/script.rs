@@ -7,13 +7,19 @@ use super::{
 };
 use crate::{
     error::{Error, Kind},
+    fsx,
     model::{KeyMode, Location, LocationName, PrivateKey},
-    output::json::{Envelope, ScriptReport},
-    script::{Kind as ScriptKind, render, render_wg_quick},
+    output::json::{Envelope, ScriptReport, ScriptsReport},
+    script::{Kind as ScriptKind, render, render_template, render_wg_quick},
     settings::Settings,
-    store::Store,
+    store::{Hub, Store},
     vault::Opener,
 };
+use std::{
+    net::Ipv4Addr,
+    path::{Path, PathBuf},
+};
+use zeroize::Zeroizing;
 
 /// Render what a router is configured with
 #[derive(Debug, clap::Args)]
@@ -27,25 +33,43 @@ enum Verb {
     Render(RenderArgs),
 }
 
-/// Print the script of a location
+/// Print the script of a location, or write those of all
 ///
-/// The install script holds the router's private key. It needs the identity that opens stored
-/// keys; a key that was shown once cannot be shown again.
+/// The install and rotate scripts hold the router's private key. They need the identity that
+/// opens stored keys; a key that was shown once cannot be shown again.
 #[derive(Debug, clap::Args)]
-#[command(after_long_help = "Examples:
+#[command(after_long_help = "Kinds:
+  install  make the router a peer, or bring it in line; safe to run again
+  rotate   give the router the stored key without losing it if that key does not work
+  remove   take away what install made
+  check    look at the tunnel, and change nothing
+
+Examples:
   iwas-wg script render cafe-central > cafe-central.rsc
+  iwas-wg script render cafe-central --kind check
   iwas-wg script render cafe-central --format json
-  iwas-wg script render laptop --format wg-quick > wg0.conf")]
+  iwas-wg script render laptop --format wg-quick > wg0.conf
+  iwas-wg script render --all --scripts-dir scripts")]
 struct RenderArgs {
     /// The location
     #[arg(value_name = "NAME", add = clap_complete::ArgValueCandidates::new(super::location_names))]
-    name: String,
-    /// What the script does
+    #[arg(required_unless_present = "all", conflicts_with = "all")]
+    name: Option<String>,
+    /// Every location that has a peer; needs --scripts-dir
+    #[arg(long, requires = "scripts_dir")]
+    all: bool,
+    /// Write NAME.rsc files into this directory
+    #[arg(long, value_name = "DIR", requires = "all")]
+    scripts_dir: Option<PathBuf>,
+    /// What the script does: install, rotate, remove or check
     #[arg(long, value_name = "KIND", default_value = "install")]
     kind: String,
     /// Language of the output
     #[arg(long, value_name = "FORMAT", default_value = "routeros")]
     format: Format,
+    /// Append this file, with its placeholders filled in
+    #[arg(long, value_name = "FILE")]
+    template: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -60,66 +84,183 @@ enum Format {
 
 pub(super) fn run(args: Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
     let Verb::Render(args) = args.verb;
-    let name: LocationName = args.name.parse()?;
     let kind: ScriptKind = args.kind.parse()?;
+    let name: Option<LocationName> = args.name.as_deref().map(str::parse).transpose()?;
+    if args.template.is_some() && args.format != Format::Routeros {
+        return Err(Error::new(Kind::Usage, "--template goes with RouterOS scripts only")
+            .hint("leave out --format, or --template"));
+    }
     let settings = ctx.settings()?;
     let store = Context::store_to_read(&settings)?;
-    let location = require(&store, &name)?;
-    let json = args.format == Format::Json || ctx.ui.is_json();
-    let vpn_ip = location
-        .vpn_ip
-        .filter(|_| location.public_key.is_some() || location.key_mode == KeyMode::Router)
-        .ok_or_else(|| {
-            Error::new(Kind::NotFound, format!("location {:?} has no peer yet", name.as_str()))
-                .hint(format!("run \"iwas-wg peer provision {name}\""))
-        })?;
-    let needs_key = matches!(kind, ScriptKind::Install | ScriptKind::Rotate);
-    let private_key = match location.key_mode {
-        KeyMode::Router => None,
-        _ if !needs_key => None,
-        // JSON has a place for "not here"; a script without its key would be none.
-        KeyMode::Once if json => None,
-        KeyMode::Once => {
-            return Err(Error::new(
-                Kind::Denied,
-                format!("the private key of {:?} was shown once and is not stored", name.as_str()),
-            )
-            .hint(format!("use the script that was printed then, or remove and add {name} again")));
-        }
-        KeyMode::Stored => Some(open_key(&settings, &store, &location)?),
+    let template = args.template.as_deref().map(read_template).transpose()?;
+    let renderer = Renderer { hub: store.hub()?, settings: &settings, store: &store, kind, template };
+    match (name, &args.scripts_dir) {
+        (Some(name), _) => one(ctx, &renderer, &name, args.format),
+        (None, Some(dir)) => all(ctx, &renderer, dir, args.format),
+        (None, None) => Err(Error::new(Kind::Usage, "a location is missing").hint("name one, or use --all")),
+    }
+}
+
+fn read_template(path: &Path) -> Result<String, Error> {
+    let unreadable = |why: &str| {
+        Error::new(Kind::Usage, format!("template {} {why}", path.display()))
+            .hint("name a text file of RouterOS commands")
     };
-    let hub = store.hub()?;
-    let site = site(&settings, &hub, &location, vpn_ip, private_key.as_ref())?;
-    if json {
-        let (endpoint_address, endpoint_port) = endpoint(&settings)?;
-        let key = private_key.as_ref().map(PrivateKey::expose);
-        let report = ScriptReport {
-            name: name.as_str(),
-            vpn_ip,
-            prefix_length: settings.pool.prefix_len(),
-            private_key: key.as_ref().map(|k| k.as_str()),
-            server_public_key: hub.public_key.to_string(),
-            endpoint_address,
-            endpoint_port,
-            allowed_address: settings.router.allowed_address.iter().map(ToString::to_string).collect(),
-            persistent_keepalive_seconds: settings.router.keepalive,
-        };
-        ctx.ui.json(&Envelope::new(report))?;
-    } else if args.format == Format::WgQuick {
-        ctx.ui.data(&render_wg_quick(&site))?;
+    let bytes = fsx::read(path)?.ok_or_else(|| unreadable("does not exist"))?;
+    String::from_utf8(bytes).map_err(|_| unreadable("is not UTF-8 text"))
+}
+
+fn one(
+    ctx: &mut Context<'_>,
+    r: &Renderer<'_>,
+    name: &LocationName,
+    format: Format,
+) -> Result<Outcome, Error> {
+    let location = require(r.store, name)?;
+    if format == Format::Json || (ctx.ui.is_json() && format == Format::Routeros) {
+        return json(ctx, r, &location);
+    }
+    let key = r.private_key(&location, None)?;
+    let text = r.text(&location, key.as_ref(), format)?;
+    if key.is_some() {
+        ctx.warn_if_public();
+    }
+    ctx.ui.data(&text)?;
+    Ok(Outcome::Done)
+}
+
+fn json(ctx: &mut Context<'_>, r: &Renderer<'_>, location: &Location) -> Result<Outcome, Error> {
+    let vpn_ip = Renderer::address(location)?;
+    let (endpoint_address, endpoint_port) = endpoint(r.settings)?;
+    // JSON has a place for "not here"; a script without its key would be none.
+    let key = if location.key_mode == KeyMode::Once { None } else { r.private_key(location, None)? };
+    let key = key.as_ref().map(PrivateKey::expose);
+    ctx.ui.json(&Envelope::new(ScriptReport {
+        name: location.name.as_str(),
+        vpn_ip,
+        prefix_length: r.settings.pool.prefix_len(),
+        private_key: key.as_ref().map(|k| k.as_str()),
+        server_public_key: r.hub.public_key.to_string(),
+        endpoint_address,
+        endpoint_port,
+        allowed_address: r.settings.router.allowed_address.iter().map(ToString::to_string).collect(),
+        persistent_keepalive_seconds: r.settings.router.keepalive,
+    }))?;
+    Ok(Outcome::Done)
+}
+
+/// Writes a file for each location that has a peer, 0600 in a 0700 directory.
+fn all(ctx: &mut Context<'_>, r: &Renderer<'_>, dir: &Path, format: Format) -> Result<Outcome, Error> {
+    let ending = match format {
+        Format::Routeros => "rsc",
+        Format::WgQuick => "conf",
+        Format::Json => {
+            return Err(Error::new(Kind::Usage, "--all writes scripts, not JSON")
+                .hint("leave out --format json; --json tells what was written"));
+        }
+    };
+    let locations = r.store.locations()?;
+    let provisioned: Vec<&Location> = locations.iter().filter(|l| l.public_key.is_some()).collect();
+    // The identity is read once, not once for each key.
+    let stored = provisioned.iter().any(|l| l.key_mode == KeyMode::Stored);
+    let opener = if r.needs_key() && stored { Some(Opener::from_file(&r.settings.identity)?) } else { None };
+    fsx::create_dir(dir, 0o700)?;
+    let progress = ctx.ui.progress("rendering", provisioned.len() as u64);
+    let (mut written, mut skipped) = (Vec::new(), Vec::new());
+    for l in provisioned {
+        if r.needs_key() && l.key_mode == KeyMode::Once {
+            skipped.push(l.name.to_string());
+        } else {
+            let key = r.private_key(l, opener.as_ref())?;
+            let path = dir.join(format!("{}.{ending}", l.name));
+            fsx::replace(&path, r.text(l, key.as_ref(), format)?.as_bytes(), 0o600)?;
+            written.push(path.display().to_string());
+        }
+        progress.step();
+    }
+    drop(progress);
+    if ctx.ui.is_json() {
+        ctx.ui.json(&Envelope::new(ScriptsReport { written, skipped }))?;
     } else {
-        ctx.ui.data(&render(&site, kind))?;
+        ctx.ui.say(&format!("wrote {} scripts to {}", written.len(), dir.display()));
+        for name in skipped {
+            ctx.ui.warn(&format!(
+                "{name}: its private key was shown once and is not stored; no script was written"
+            ));
+        }
     }
     Ok(Outcome::Done)
 }
 
+/// What every script of one call has in common.
+struct Renderer<'a> {
+    settings: &'a Settings,
+    store: &'a Store,
+    hub: Hub,
+    kind: ScriptKind,
+    template: Option<String>,
+}
+
+impl Renderer<'_> {
+    fn needs_key(&self) -> bool {
+        matches!(self.kind, ScriptKind::Install | ScriptKind::Rotate)
+    }
+
+    /// The address of a location that has a peer, or whose router is to make its key.
+    fn address(l: &Location) -> Result<Ipv4Addr, Error> {
+        l.vpn_ip.filter(|_| l.public_key.is_some() || l.key_mode == KeyMode::Router).ok_or_else(|| {
+            Error::new(Kind::NotFound, format!("location {:?} has no peer yet", l.name.as_str()))
+                .hint(format!("run \"iwas-wg peer provision {}\"", l.name))
+        })
+    }
+
+    /// The private key that a script needs; `None` where it needs none or the router has it.
+    fn private_key(&self, l: &Location, opener: Option<&Opener>) -> Result<Option<PrivateKey>, Error> {
+        Self::address(l)?;
+        match l.key_mode {
+            KeyMode::Router => Ok(None),
+            _ if !self.needs_key() => Ok(None),
+            KeyMode::Once => Err(Error::new(
+                Kind::Denied,
+                format!("the private key of {:?} was shown once and is not stored", l.name.as_str()),
+            )
+            .hint(format!("use the script that was printed then, or remove and add {} again", l.name))),
+            KeyMode::Stored => match opener {
+                Some(opener) => open_key(opener, self.store, l).map(Some),
+                None => open_key(&Opener::from_file(&self.settings.identity)?, self.store, l).map(Some),
+            },
+        }
+    }
+
+    fn text(
+        &self,
+        l: &Location,
+        key: Option<&PrivateKey>,
+        format: Format,
+    ) -> Result<Zeroizing<String>, Error> {
+        let site = site(self.settings, &self.hub, l, Self::address(l)?, key)?;
+        if format == Format::WgQuick {
+            return Ok(render_wg_quick(&site));
+        }
+        let script = render(&site, self.kind);
+        let Some(template) = &self.template else {
+            return Ok(script);
+        };
+        let own = render_template(&site, template)?;
+        let mut both = Zeroizing::new(String::with_capacity(script.len() + own.len()));
+        both.push_str(&script);
+        both.push_str(&own);
+        Ok(both)
+    }
+}
+
 /// Opens the stored private key of a location's peer.
-fn open_key(settings: &Settings, store: &Store, location: &Location) -> Result<PrivateKey, Error> {
+fn open_key(opener: &Opener, store: &Store, location: &Location) -> Result<PrivateKey, Error> {
     let sealed = store.sealed_key(&location.name)?.ok_or_else(|| {
         Error::new(Kind::BadState, format!("the store has no key of {:?}", location.name.as_str()))
             .hint("restore the store from a backup, or remove and add the location again")
     })?;
-    let key = Opener::from_file(&settings.identity)?.open(&sealed)?;
+    let key = opener.open(&sealed)?;
     if Some(key.public()) != location.public_key {
         return Err(Error::new(
             Kind::BadState,

@@ -6,19 +6,22 @@ use super::{
 };
 use crate::{
     error::Error,
+    fsx,
+    model::PublicKey,
     output::json::{Envelope, HubChange},
 };
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 /// Make interface and conf equal to the store
 ///
 /// Only what differs is changed: the sessions of all other peers live on. Peers that the store
-/// never knew are reported and left alone.
+/// never knew are reported and left alone, unless --prune removes them.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "Examples:
   iwas-wg sync
   iwas-wg sync --dry-run
-  iwas-wg sync --check || echo drift")]
+  iwas-wg sync --check || echo drift
+  iwas-wg sync --prune")]
 pub struct Args {
     /// Say what would be done, and change nothing
     #[arg(short = 'n', long)]
@@ -26,6 +29,12 @@ pub struct Args {
     /// As --dry-run, with exit 5 if anything differs
     #[arg(long)]
     check: bool,
+    /// Also remove the peers that the store does not know
+    #[arg(long)]
+    prune: bool,
+    /// Do not ask before pruning
+    #[arg(short, long, requires = "prune")]
+    yes: bool,
 }
 
 pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
@@ -33,18 +42,31 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
     let _lock = ctx.lock(&settings, "sync")?;
     let store = Context::store(&settings)?;
     let hub = store.hub()?;
-    let conf = projection::plan_conf(&settings, &store, &hub)?;
-    let plan = projection::plan_interface(ctx, &settings, &store, &hub)?;
+    let mut conf = projection::plan_conf(&settings, &store, &hub, &HashSet::new())?;
+    let mut plan = projection::plan_interface(ctx, &settings, &store, &hub)?;
+    let dry_run = args.dry_run || args.check;
+    let foreign: BTreeSet<PublicKey> = plan.foreign.iter().chain(&conf.rewrite.foreign).copied().collect();
+    let prune = args.prune && !foreign.is_empty() && {
+        let question = format!("remove {} peers that are not in the store?", foreign.len());
+        dry_run || ctx.confirm(&question, args.yes)?
+    };
+    if prune {
+        plan.remove_peers.append(&mut plan.foreign);
+        conf = projection::plan_conf(&settings, &store, &hub, &foreign.iter().copied().collect())?;
+    }
     let differs = conf.rewrite.changed || !plan.is_empty();
     conf.warn(ctx, &settings);
-    let dry_run = args.dry_run || args.check;
+    if !dry_run {
+        for dir in [&settings.conf, &settings.places.database].into_iter().filter_map(|f| f.parent()) {
+            fsx::sweep(dir);
+        }
+    }
     if differs && !dry_run {
         conf.save(&settings)?;
         if !plan.is_empty() {
             projection::apply(ctx, &settings, &hub, &plan)?;
         }
     }
-    let foreign: BTreeSet<_> = plan.foreign.iter().chain(&conf.rewrite.foreign).collect();
     let report = HubChange {
         changed: differs && !dry_run,
         action: if differs { "synced" } else { "unchanged" },
@@ -64,7 +86,7 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
         if !differs {
             ctx.ui.say("interface and conf are as the store wants them");
         }
-        for key in &report.foreign_peers {
+        for key in report.foreign_peers.iter().filter(|_| !prune) {
             ctx.ui.warn(&format!("the peer {key} is not in the store; it was left alone"));
         }
     }

@@ -238,7 +238,10 @@ mod tests {
         let peer = |n: u8, allowed: &str, rx: u64| {
             let builder =
                 PeerConfigBuilder::new(&Key([n; 32])).add_allowed_ip(allowed.parse().expect("address"), 32);
-            let mut info = PeerInfo { config: builder.into_peer_config(), stats: Default::default() };
+            let mut info = PeerInfo {
+                config: builder.into_peer_config(),
+                stats: wireguard_control::PeerStats::default(),
+            };
             info.stats.rx_bytes = rx;
             info
         };

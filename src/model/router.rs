@@ -127,7 +127,7 @@ impl Default for RouterOptions {
             keepalive: 25,
             allowed_address: vec![IpNet::V4(ipnet::Ipv4Net::default())],
             mtu: 1420,
-            management: Vec::new(),
+            management: Service::ALL.to_vec(),
             routes: Vec::new(),
             reach: Reach::Any,
             watchdog: false,

@@ -2,7 +2,7 @@
 
 use crate::{
     error::Error,
-    model::{Counts, Location, State},
+    model::{Counts, Description, Location, Org, State},
 };
 use jiff::Timestamp;
 use serde::Serialize;
@@ -54,8 +54,8 @@ impl<'a> LocationReport<'a> {
         let reading = l.reading.as_ref();
         Self {
             name: l.name.as_str(),
-            org: l.org.as_ref().map(super::super::model::name::Org::as_str),
-            description: l.description.as_ref().map(super::super::model::name::Description::as_str),
+            org: l.org.as_ref().map(Org::as_str),
+            description: l.description.as_ref().map(Description::as_str),
             tags: &l.tags,
             vpn_ip: l.vpn_ip,
             vpn_public_key: l.public_key.map(|k| k.to_string()),
@@ -214,6 +214,15 @@ pub struct ScriptReport<'a> {
     pub persistent_keepalive_seconds: u16,
 }
 
+/// `script render --all`.
+#[derive(Debug, Serialize)]
+pub struct ScriptsReport {
+    /// Paths of the scripts.
+    pub written: Vec<String>,
+    /// Locations whose key the hub does not have.
+    pub skipped: Vec<String>,
+}
+
 /// `init`, `up`, `down` and `sync`.
 #[derive(Debug, Serialize)]
 pub struct HubChange {
@@ -231,6 +240,41 @@ pub struct HubChange {
     pub steps: Vec<String>,
     /// Peers on the interface or in the conf that the store does not know.
     pub foreign_peers: Vec<String>,
+}
+
+/// One check of `doctor`.
+#[derive(Debug, Serialize)]
+pub struct CheckReport {
+    /// What was looked at.
+    pub check: &'static str,
+    /// `ok`, `warning` or `fault`.
+    pub verdict: &'static str,
+    /// What was found.
+    pub message: String,
+    /// What mends it.
+    pub remedy: Option<String>,
+}
+
+/// `doctor`.
+#[derive(Debug, Serialize)]
+pub struct DoctorReport {
+    /// Whether there is no fault.
+    pub healthy: bool,
+    /// In the order they were made.
+    pub checks: Vec<CheckReport>,
+}
+
+/// `backup` and `restore`.
+#[derive(Debug, Serialize)]
+pub struct BackupReport {
+    /// Whether anything was written.
+    pub changed: bool,
+    /// What was done: `backed-up`, `restored`, `unchanged`.
+    pub action: &'static str,
+    /// The backup.
+    pub file: String,
+    /// Where the replaced store is kept.
+    pub replaced: Option<String>,
 }
 
 #[derive(Debug, Serialize)]

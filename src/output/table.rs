@@ -130,9 +130,9 @@ mod tests {
         let text = table().render(None, false);
         assert_eq!(
             text,
-            "NAME                   ORG        STATE     RX\n\
-             cafe                   acme [2J   online    12\n\
-             shop-with-a-long-name             never   3456\n"
+            "NAME                   ORG       STATE     RX\n\
+             cafe                   acme [2J  online    12\n\
+             shop-with-a-long-name            never   3456\n"
         );
     }
 

@@ -1,46 +1,122 @@
-//! stub
+//! Scripts for the routers: RouterOS and, for other spokes, wg-quick(8).
+//!
+//! A pure room: from a [`Site`] to text. It knows the router's language and what a good script
+//! does in the field; it must not know the store, files, the terminal or the clock.
+//!
+//! Strings reach a template only through [`quote::Quoted`]. The templates are files that read as
+//! RouterOS; `expand` fills them in.
+
+mod expand;
+mod quote;
+mod template;
+mod values;
+mod wg_quick;
+
 use crate::model::{Invalid, Location, PrivateKey, PublicKey, RouterOptions};
+use expand::{Directives, Values, expand};
 use ipnet::Ipv4Net;
-use std::net::Ipv4Addr;
+use std::{fmt, net::Ipv4Addr, str::FromStr};
 use zeroize::Zeroizing;
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+
+pub use template::{PLACEHOLDERS, render_template};
+pub use wg_quick::render_wg_quick;
+
+/// What a script does on the router.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
+    /// Makes the router a spoke, or makes it as the hub now wants it; safe to run again.
     Install,
+    /// Gives the router a new key without losing it.
     Rotate,
+    /// Takes everything of ours off the router.
     Remove,
+    /// Looks and reports, changes nothing.
     Check,
 }
-impl std::str::FromStr for Kind {
-    type Err = Invalid;
-    fn from_str(s: &str) -> Result<Self, Invalid> {
-        if s == "install" {
-            Ok(Kind::Install)
-        } else {
-            Err(Invalid {
-                what: "kind",
-                value: s.into(),
-                reason: "is no kind".into(),
-                hint: "install".into(),
-            })
+
+impl Kind {
+    /// All kinds, in the order `--kind` lists them.
+    pub const ALL: [Self; 4] = [Self::Install, Self::Rotate, Self::Remove, Self::Check];
+
+    /// The word used with `--kind`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Install => "install",
+            Self::Rotate => "rotate",
+            Self::Remove => "remove",
+            Self::Check => "check",
+        }
+    }
+
+    const fn template(self) -> &'static str {
+        match self {
+            Self::Install => include_str!("templates/install.rsc"),
+            Self::Rotate => include_str!("templates/rotate.rsc"),
+            Self::Remove => include_str!("templates/remove.rsc"),
+            Self::Check => include_str!("templates/check.rsc"),
         }
     }
 }
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Kind {
+    type Err = Invalid;
+
+    fn from_str(s: &str) -> Result<Self, Invalid> {
+        Self::ALL.into_iter().find(|k| k.as_str() == s).ok_or_else(|| {
+            Invalid::new("script kind", s, "is not a kind of script", "use install, rotate, remove or check")
+        })
+    }
+}
+
+/// Everything a script is made of.
 pub struct Site<'a> {
+    /// The location the router stands at.
     pub location: &'a Location,
+    /// The router's VPN address.
     pub vpn_ip: Ipv4Addr,
+    /// The VPN network; gives the prefix length.
     pub network: Ipv4Net,
+    /// The hub's VPN address.
     pub hub_ip: Ipv4Addr,
+    /// The hub's public key.
     pub hub_public_key: PublicKey,
+    /// Host name or address the router dials; an IPv6 address without brackets.
     pub endpoint_host: &'a str,
+    /// UDP port the router dials.
     pub endpoint_port: u16,
+    /// The router's private key; `None` where the hub has none to give or the kind needs none.
     pub private_key: Option<&'a PrivateKey>,
+    /// Preshared key of the pair, 44 characters of base64.
     pub preshared_key: Option<&'a str>,
+    /// What the operator wants on every router.
     pub options: &'a RouterOptions,
+    /// Version of the program, for the header.
     pub version: &'a str,
 }
-pub fn render(site: &Site<'_>, _k: Kind) -> Zeroizing<String> {
-    Zeroizing::new(format!("# {}\n", site.location.name))
+
+/// Renders a RouterOS script: printable ASCII, LF, no line over 250 characters.
+///
+/// Only `install` and `rotate` contain the private key, on one line.
+pub fn render(site: &Site<'_>, kind: Kind) -> Zeroizing<String> {
+    let values = values::of_script(site, kind);
+    let parts = [fill(include_str!("templates/header.rsc"), &values), fill(kind.template(), &values)];
+    let mut out = Zeroizing::new(String::with_capacity(parts.iter().map(|p| p.len()).sum()));
+    for part in &parts {
+        out.push_str(part);
+    }
+    out
 }
-pub fn render_wg_quick(_s: &Site<'_>) -> Zeroizing<String> {
-    Zeroizing::new(String::new())
+
+/// Fills in one of our own templates, which the tests of this room do for every one of them.
+fn fill(template: &str, values: &Values) -> Zeroizing<String> {
+    expand(template, values, Directives::On).unwrap_or_else(|flaw| unreachable!("template: {flaw:?}"))
 }
+
+#[cfg(test)]
+mod tests;

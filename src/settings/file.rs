@@ -326,10 +326,9 @@ fn line_of(text: &str, span: &Range<usize>) -> usize {
 }
 
 fn suggest(given: &str, known: &[&str]) -> String {
-    let best =
-        known.iter().max_by(|a, b| strsim::jaro_winkler(given, a).total_cmp(&strsim::jaro_winkler(given, b)));
+    let best = known.iter().map(|k| (strsim::damerau_levenshtein(given, k), k)).min();
     match best {
-        Some(best) if strsim::jaro_winkler(given, best) > 0.7 => format!("did you mean {best:?}?"),
+        Some((mistakes, best)) if mistakes <= 1 + given.len() / 4 => format!("did you mean {best:?}?"),
         _ => format!("known are: {}", known.join(", ")),
     }
 }

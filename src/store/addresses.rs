@@ -38,6 +38,23 @@ impl Store {
         choose(&self.conn, pool).map(|c| c.address)
     }
 
+    /// How many locations hold an address of the pool, and how many one that it does not admit.
+    ///
+    /// # Errors
+    /// [`StoreError`] if reading fails.
+    pub fn held_addresses(&self, pool: &Pool) -> Result<(u64, u64), StoreError> {
+        let mut query = self.conn.prepare("SELECT vpn_ip FROM location WHERE vpn_ip IS NOT NULL")?;
+        let mut rows = query.query([])?;
+        let (mut held, mut outside) = (0, 0);
+        while let Some(row) = rows.next()? {
+            match pool.admits(Ipv4Addr::from(row.get::<_, u32>(0)?)) {
+                Ok(()) => held += 1,
+                Err(_) => outside += 1,
+            }
+        }
+        Ok((held, outside))
+    }
+
     /// The name of the location that holds an address.
     ///
     /// # Errors

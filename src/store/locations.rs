@@ -105,6 +105,18 @@ impl Store {
         Ok(query.query_row([name.as_str()], |r| r.get(0)).optional()?.flatten())
     }
 
+    /// One of the sealed private keys and its location's name, if any is stored.
+    ///
+    /// # Errors
+    /// [`StoreError`] if reading fails.
+    pub fn any_sealed_key(&self) -> Result<Option<(String, Vec<u8>)>, StoreError> {
+        let mut query = self.conn.prepare(
+            "SELECT l.name, p.sealed_key FROM peer p JOIN location l ON l.id = p.location_id
+              WHERE p.sealed_key IS NOT NULL ORDER BY p.provisioned_at DESC LIMIT 1",
+        )?;
+        Ok(query.query_row([], |r| Ok((r.get(0)?, r.get(1)?))).optional()?)
+    }
+
     /// All enabled peers with their location's name, sorted by name: what interface and conf must hold.
     ///
     /// # Errors

@@ -52,17 +52,20 @@ pub(super) fn migrate(conn: &mut Connection) -> Result<(), StoreError> {
         tx.execute_batch(step)?;
     }
     tx.pragma_update(None, "user_version", i64::try_from(SCHEMA_VERSION).unwrap_or(i64::MAX))?;
-    let broken: Option<String> = {
-        let mut check = tx.prepare("PRAGMA foreign_key_check")?;
-        let mut rows = check.query([])?;
-        match rows.next()? {
-            Some(row) => Some(row.get(0)?),
-            None => None,
-        }
-    };
-    if let Some(table) = broken {
-        return Err(StoreError::Damaged { what: format!("a row of {table} refers to nothing") });
-    }
+    check_references(&tx)?;
     tx.commit()?;
     Ok(())
+}
+
+/// Finds a row that refers to nothing.
+pub(super) fn check_references(conn: &Connection) -> Result<(), StoreError> {
+    let mut check = conn.prepare("PRAGMA foreign_key_check")?;
+    let mut rows = check.query([])?;
+    match rows.next()? {
+        None => Ok(()),
+        Some(row) => {
+            let table: String = row.get(0)?;
+            Err(StoreError::Damaged { what: format!("a row of {table} refers to nothing") })
+        }
+    }
 }

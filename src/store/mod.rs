@@ -9,6 +9,7 @@
 //! closing any other descriptor of it would drop `SQLite`'s locks.
 
 mod addresses;
+mod backup;
 mod locations;
 mod migrate;
 mod readings;

@@ -14,7 +14,7 @@ mod tests;
 
 use crate::model::{LocationName, PrivateKey, PublicKey};
 use ipnet::{IpNet, Ipv4Net};
-use parse::{Block, Key, Kind, Line};
+use parse::{Block, Kind, Line, Setting};
 use std::{fmt, net::Ipv4Addr};
 use zeroize::Zeroizing;
 
@@ -109,7 +109,7 @@ pub struct Rewrite {
     pub removed: usize,
     /// Peers in the file that are neither wanted nor retired, each once, in the file's order.
     pub foreign: Vec<PublicKey>,
-    /// Those of `foreign` whose allowed IPs hold exactly the `/32` of a wanted peer: WireGuard
+    /// Those of `foreign` whose allowed IPs hold exactly the `/32` of a wanted peer: `WireGuard`
     /// gives such an address to whoever comes last in the file.
     pub claiming: Vec<PublicKey>,
 }
@@ -118,28 +118,28 @@ impl Conf {
     /// The hub's private key.
     pub fn private_key(&self) -> Option<PrivateKey> {
         // Parsing has checked it; as for wg(8), the last one counts.
-        self.interface(Key::PrivateKey).last().and_then(|value| PrivateKey::from_base64(value).ok())
+        self.interface(Setting::PrivateKey).last().and_then(|value| PrivateKey::from_base64(value).ok())
     }
 
     /// The UDP port, if there is a line for it that holds one.
     pub fn listen_port(&self) -> Option<u16> {
-        self.interface(Key::ListenPort).last().and_then(|value| value.parse().ok())
+        self.interface(Setting::ListenPort).last().and_then(|value| value.parse().ok())
     }
 
     /// The interface's addresses that can be read; one without prefix length is a `/32` or `/128`.
     pub fn addresses(&self) -> Vec<IpNet> {
-        self.interface(Key::Address).flat_map(parse::networks).flatten().collect()
+        self.interface(Setting::Address).flat_map(parse::networks).flatten().collect()
     }
 
     /// Whether wg-quick(8) will overwrite the file with what the interface has when it goes down.
     pub fn save_config(&self) -> bool {
-        self.interface(Key::SaveConfig).last().is_some_and(|value| value.eq_ignore_ascii_case("true"))
+        self.interface(Setting::SaveConfig).last().is_some_and(|value| value.eq_ignore_ascii_case("true"))
     }
 
     /// Whether wg-quick(8) leaves routes alone.
     pub fn table_off(&self) -> bool {
         // wg-quick compares this one with regard to case.
-        self.interface(Key::Table).last() == Some("off")
+        self.interface(Setting::Table).last() == Some("off")
     }
 
     /// All peers in the order of the file. One key may be there twice.
@@ -162,7 +162,7 @@ impl Conf {
     }
 
     /// The values of one key of `[Interface]`.
-    fn interface(&self, key: Key) -> impl Iterator<Item = &str> {
+    fn interface(&self, key: Setting) -> impl Iterator<Item = &str> {
         (0..self.lines.len())
             .filter(move |&i| self.lines[i].kind == Kind::Interface(key))
             .map(|i| parse::value(self.line(i)))
@@ -176,7 +176,7 @@ impl Conf {
     fn allowed_ips(&self, block: &Block) -> impl Iterator<Item = Option<IpNet>> {
         block
             .body()
-            .filter(|&i| self.lines[i].kind == Kind::Peer(Key::AllowedIps))
+            .filter(|&i| self.lines[i].kind == Kind::Peer(Setting::AllowedIps))
             .flat_map(|i| parse::networks(parse::value(self.line(i))))
     }
 

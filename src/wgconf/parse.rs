@@ -24,14 +24,14 @@ pub(super) enum Kind {
     /// `[Interface]` or `[Peer]`.
     Section,
     /// A setting of `[Interface]`.
-    Interface(Key),
+    Interface(Setting),
     /// A setting of a `[Peer]`.
-    Peer(Key),
+    Peer(Setting),
 }
 
 /// The keys that mean something here; all others are `Other` and kept as they are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Key {
+pub(super) enum Setting {
     Address,
     AllowedIps,
     ListenPort,
@@ -67,7 +67,7 @@ enum Shape<'a> {
     Comment,
     Interface,
     Peer,
-    Setting(Key, &'a str),
+    Setting(Setting, &'a str),
 }
 
 /// Where the reader is.
@@ -126,14 +126,14 @@ impl Conf {
                 Shape::Setting(key, value) => match (&section, key) {
                     (Section::None, _) => return fail(Fault::OutsideSection),
                     (Section::Interface, _) => {
-                        if key == Key::PrivateKey
+                        if key == Setting::PrivateKey
                             && let Err(why) = PrivateKey::from_base64(value)
                         {
                             return fail(Fault::PrivateKey(why));
                         }
                         Kind::Interface(key)
                     }
-                    (Section::NewPeer(header), Key::PublicKey) => {
+                    (Section::NewPeer(header), Setting::PublicKey) => {
                         let public_key = match value.parse::<PublicKey>() {
                             Ok(key) => key,
                             Err(e) => return fail(Fault::PublicKey(e.reason)),
@@ -142,7 +142,7 @@ impl Conf {
                         section = Section::Peer;
                         Kind::Peer(key)
                     }
-                    (Section::Peer, Key::PublicKey) => return fail(Fault::SecondPublicKey),
+                    (Section::Peer, Setting::PublicKey) => return fail(Fault::SecondPublicKey),
                     (Section::NewPeer(_) | Section::Peer, _) => Kind::Peer(key),
                 },
             };
@@ -191,18 +191,18 @@ fn shape(line: &str) -> Result<Shape<'_>, Fault> {
     }
 }
 
-fn known(key: &str) -> Key {
-    const KEYS: [(&str, Key); 7] = [
-        ("PublicKey", Key::PublicKey),
-        ("AllowedIPs", Key::AllowedIps),
-        ("PrivateKey", Key::PrivateKey),
-        ("ListenPort", Key::ListenPort),
-        ("Address", Key::Address),
-        ("SaveConfig", Key::SaveConfig),
-        ("Table", Key::Table),
+fn known(key: &str) -> Setting {
+    const KEYS: [(&str, Setting); 7] = [
+        ("PublicKey", Setting::PublicKey),
+        ("AllowedIPs", Setting::AllowedIps),
+        ("PrivateKey", Setting::PrivateKey),
+        ("ListenPort", Setting::ListenPort),
+        ("Address", Setting::Address),
+        ("SaveConfig", Setting::SaveConfig),
+        ("Table", Setting::Table),
     ];
     let key = key.trim_matches(is_space);
-    KEYS.into_iter().find(|(name, _)| same(key, name)).map_or(Key::Other, |(_, key)| key)
+    KEYS.into_iter().find(|(name, _)| same(key, name)).map_or(Setting::Other, |(_, key)| key)
 }
 
 /// Equal as wg(8) sees it, which drops white space inside a word as well.

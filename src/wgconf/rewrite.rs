@@ -5,7 +5,7 @@
 
 use super::{Conf, ConfPeerWanted, Rewrite, parse};
 use crate::model::PublicKey;
-use parse::{Block, Key, Kind};
+use parse::{Block, Kind, Setting};
 use std::{
     collections::{HashMap, HashSet},
     net::Ipv4Addr,
@@ -194,7 +194,7 @@ impl<'a> Writer<'a> {
         let name = format!("# friendly_name = {}", wanted.name);
         let allowed = format!("{}/32", wanted.vpn_ip);
         let mut named = block.body().any(|i| conf.friendly_name(i).is_some());
-        let has_allowed = block.body().any(|i| conf.lines[i].kind == Kind::Peer(Key::AllowedIps));
+        let has_allowed = block.body().any(|i| conf.lines[i].kind == Kind::Peer(Setting::AllowedIps));
         if !named {
             self.insert(&name);
         }
@@ -207,7 +207,7 @@ impl<'a> Writer<'a> {
                     self.write(parse::ending(line));
                     named = false;
                 }
-            } else if faults.allowed_ips && conf.lines[i].kind == Kind::Peer(Key::AllowedIps) {
+            } else if faults.allowed_ips && conf.lines[i].kind == Kind::Peer(Setting::AllowedIps) {
                 if !limited {
                     self.write(&parse::with_value(line, &allowed));
                     limited = true;

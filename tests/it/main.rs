@@ -3,15 +3,21 @@
 #![allow(missing_docs, reason = "tests are named by what they show")]
 
 mod addresses;
+mod backup;
 mod conf;
+mod crash;
+mod doctor;
 mod generated;
 mod heartbeat;
 mod init;
+mod layers;
 mod location;
 mod output;
 mod processes;
 mod provision;
+mod scripts;
 mod secrets;
 mod status;
 mod support;
 mod sync;
+mod wg_quick;

@@ -122,3 +122,21 @@ fn the_key_of_a_removed_router_may_come_back() {
     hub.run(&["sync", "--check"]).ok();
     assert_eq!(hub.live(), [(ROUTER_KEY.to_owned(), "10.0.0.3/32".into())]);
 }
+
+#[test]
+fn a_reset_peer_is_on_the_interface_without_its_sessions() {
+    let hub = Hub::up();
+    let key = hub.add("cafe");
+    hub.shake(&key, 10);
+    hub.run(&["peer", "reset", "cafe", "-n"]).ok();
+    let handshake = |hub: &Hub| hub.device().interface.as_ref().expect("interface").peers[0].last_handshake;
+    assert!(handshake(&hub).is_some());
+    assert_eq!(hub.run(&["--json", "peer", "reset", "cafe"]).ok().json()["action"], "reset");
+    assert_eq!(hub.live(), [(key, "10.0.0.2/32".into())]);
+    assert!(handshake(&hub).is_none(), "the hub still remembers the old session");
+    hub.run(&["sync", "--check"]).ok();
+    hub.run(&["location", "add", "kiosk", "--no-provision"]).ok();
+    hub.run(&["peer", "reset", "kiosk"]).code(3);
+    hub.run(&["down"]).ok();
+    hub.run(&["peer", "reset", "cafe"]).code(9);
+}

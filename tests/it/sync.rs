@@ -80,3 +80,30 @@ fn a_conf_that_cannot_be_parsed_is_not_overwritten() {
     assert!(run.error().0.contains("wg0.conf: line 1"), "{}", run.stderr);
     assert_eq!(hub.conf(), "this is not a conf\n");
 }
+
+#[test]
+fn prune_takes_strangers_off_after_a_yes() {
+    let hub = Hub::up();
+    hub.add("cafe");
+    let foreign =
+        "\n[Peer]\nPublicKey = hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo=\nAllowedIPs = 10.0.0.200/32\n";
+    std::fs::write(hub.path("etc/wireguard/wg0.conf"), hub.conf() + foreign).expect("conf");
+    hub.device().interface.as_mut().expect("interface").peers.push(stranger());
+    hub.run(&["sync", "--prune"]).code(2);
+    hub.run(&["sync", "--prune", "-n"]).ok();
+    assert_eq!((hub.live().len(), hub.conf().contains("10.0.0.200")), (2, true));
+    let report = hub.run(&["--json", "sync", "--prune", "--yes"]).ok().json();
+    assert_eq!(report["foreign_peers"].as_array().map(Vec::len), Some(2), "{report}");
+    assert_eq!((hub.live().len(), hub.conf().contains("10.0.0.200")), (1, false));
+    hub.run(&["sync", "--check"]).ok();
+}
+
+#[test]
+fn a_conf_that_wg_quick_would_overwrite_is_told() {
+    let hub = Hub::up();
+    hub.add("cafe");
+    let text = hub.conf().replace("Table = off", "Table = off\nSaveConfig = true");
+    std::fs::write(hub.path("etc/wireguard/wg0.conf"), text).expect("conf");
+    let run = hub.run(&["sync"]).ok();
+    assert!(run.stderr.contains("has SaveConfig = true: wg-quick will overwrite it; remove that line"));
+}

@@ -193,6 +193,9 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
         ),
         None => format!("added {name} {place}; \"iwas-wg peer provision {name}\" makes its keys"),
     };
+    if prepared.as_ref().is_some_and(|p| p.private_key().is_some()) {
+        ctx.warn_if_public();
+    }
     // The script may hold the only copy of a key: it is printed even if the rest is not in line.
     let printed = report(ctx, "created", false, &location, script.as_ref().map(|s| s.as_str()), &said);
     projected.and(printed).map(|()| Outcome::Done)

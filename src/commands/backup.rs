@@ -1,0 +1,195 @@
+//! `iwas-wg backup` and `iwas-wg restore`.
+
+use super::{Context, Outcome};
+use crate::{
+    error::{Error, Kind},
+    fsx::{self, Draft, Lock},
+    output::json::{BackupReport, Envelope},
+    settings::Settings,
+    store::{Store, StoreError},
+    vault::{Opener, Recipients, is_sealed},
+};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
+use zeroize::Zeroizing;
+
+/// Copy the store to a file while it is in use
+///
+/// The copy is of one moment, checked before it gets its name, and 0600. It holds no private key
+/// in clear; back up the identity as well, elsewhere: it opens the sealed ones. A file that is no
+/// backup is never overwritten.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = "Examples:
+  iwas-wg backup /var/backups/iwas-wg.db
+  iwas-wg backup /var/backups/iwas-wg.db.age --recipient age1...")]
+pub struct BackupArgs {
+    /// File to write
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// Seal the copy with age to this recipient (can be repeated)
+    #[arg(long = "recipient", value_name = "R")]
+    recipients: Vec<String>,
+}
+
+pub(super) fn backup(args: &BackupArgs, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
+    let recipients = Recipients::parse(&args.recipients).map_err(|e| Error::from(e).as_kind(Kind::Usage))?;
+    let settings = ctx.settings()?;
+    let store = Context::store_to_read(&settings)?;
+    refuse_foreign(&args.file)?;
+    let draft = Draft::begin(&args.file)?;
+    store.copy_to(draft.path())?;
+    if args.recipients.is_empty() {
+        draft.finish()?;
+    } else {
+        let plain = fsx::read(draft.path())?.map(Zeroizing::new).unwrap_or_default();
+        fsx::replace(&args.file, &recipients.seal_bytes(&plain)?, 0o600)?;
+    }
+    report(ctx, "backed-up", &args.file, None, &format!("the store is copied to {}", args.file.display()))
+}
+
+/// Only nothing, or an earlier backup, may be replaced.
+fn refuse_foreign(file: &Path) -> Result<(), Error> {
+    match fsx::read(file)? {
+        Some(bytes) if !bytes.is_empty() && !is_sealed(&bytes) && Store::examine(file).is_err() => {
+            Err(Error::new(Kind::Conflict, format!("{} exists and is no backup", file.display()))
+                .hint("choose another name"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Put a backup in the place of the store
+///
+/// The backup is checked first, and the replaced store is kept beside the new one. Interface and
+/// conf stay as they are until "iwas-wg sync".
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = "Examples:
+  iwas-wg restore /var/backups/iwas-wg.db --yes && iwas-wg sync --dry-run")]
+pub struct RestoreArgs {
+    /// File that \"iwas-wg backup\" wrote
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// Do not ask
+    #[arg(short, long)]
+    yes: bool,
+    /// Check the backup, and change nothing
+    #[arg(short = 'n', long)]
+    dry_run: bool,
+}
+
+pub(super) fn restore(args: &RestoreArgs, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
+    let settings = ctx.settings()?;
+    let database = settings.places.database.clone();
+    if let Some(dir) = database.parent() {
+        fsx::create_dir(dir, 0o700)?;
+    }
+    let timeout = Duration::from_secs(ctx.global.lock_timeout);
+    let ui = &mut ctx.ui;
+    let _lock = Lock::acquire(&settings.places.lock(), timeout, "restore", &mut |holder| {
+        ui.say(&format!("iwas-wg: waiting for another iwas-wg ({holder})"));
+    })?;
+    let (draft, plain) = unsealed(&settings, &args.file)?;
+    let source = draft.as_ref().map_or(plain.as_path(), Draft::path);
+    Store::examine(source).map_err(|e| about(&args.file, e))?;
+    if args.dry_run {
+        return report(
+            ctx,
+            "unchanged",
+            &args.file,
+            None,
+            &format!("{} can be restored", args.file.display()),
+        );
+    }
+    let there = database.try_exists().unwrap_or(true);
+    let question = format!("replace the store by {}?", args.file.display());
+    if there && !ctx.confirm(&question, args.yes)? {
+        return report(ctx, "unchanged", &args.file, None, "the store stays");
+    }
+    let kept = if there { Some(set_aside(ctx, &database)?) } else { None };
+    if database.try_exists().unwrap_or(true) {
+        Store::replace_content(&database, source, timeout.max(Duration::from_secs(1)))?;
+    } else {
+        Store::create_from(&database, source)?;
+    }
+    let replaced =
+        kept.as_ref().map_or_else(String::new, |kept| format!("; the replaced one is {}", kept.display()));
+    let said = format!(
+        "{} is the store now{replaced}; \"iwas-wg sync\" brings interface and conf in line",
+        args.file.display()
+    );
+    report(ctx, "restored", &args.file, kept.as_deref(), &said)
+}
+
+/// The backup as a plain file: a draft beside the store if it was sealed, else the file itself.
+fn unsealed(settings: &Settings, file: &Path) -> Result<(Option<Draft>, PathBuf), Error> {
+    let bytes = fsx::read(file)?.map(Zeroizing::new).ok_or_else(|| {
+        Error::new(Kind::Usage, format!("there is no file {}", file.display()))
+            .hint("name a file that \"iwas-wg backup\" wrote")
+    })?;
+    if !is_sealed(&bytes) {
+        return Ok((None, file.to_owned()));
+    }
+    let plain = Opener::from_file(&settings.identity)?.open_bytes(&bytes)?;
+    let draft = Draft::begin(&settings.places.database)?;
+    fsx::replace(draft.path(), &plain, 0o600)?;
+    Ok((Some(draft), file.to_owned()))
+}
+
+/// Keeps the store that is about to be replaced: a copy if it can be read, else the file itself.
+fn set_aside(ctx: &Context<'_>, database: &Path) -> Result<PathBuf, Error> {
+    let stamp = ctx.now().strftime("%Y%m%dT%H%M%SZ").to_string();
+    let mut kept = database.with_extension(format!("db.replaced-{stamp}"));
+    for n in 2.. {
+        if !kept.exists() {
+            break;
+        }
+        kept = database.with_extension(format!("db.replaced-{stamp}-{n}"));
+    }
+    match Store::open_to_read(database) {
+        Ok(store) => {
+            let draft = Draft::begin(&kept)?;
+            store.copy_to(draft.path())?;
+            draft.finish()?;
+        }
+        Err(StoreError::Busy) => return Err(StoreError::Busy.into()),
+        Err(_) => {
+            fsx::rename(database, &kept)?;
+            // A journal left behind would be taken for the new store's.
+            for suffix in ["-wal", "-shm"] {
+                let beside = |path: &Path| PathBuf::from(format!("{}{suffix}", path.display()));
+                if beside(database).exists() {
+                    fsx::rename(&beside(database), &beside(&kept))?;
+                }
+            }
+        }
+    }
+    Ok(kept)
+}
+
+fn about(file: &Path, e: StoreError) -> Error {
+    let error = Error::from(e);
+    Error { message: format!("{}: {}", file.display(), error.message), ..error }
+        .hint("name a file that \"iwas-wg backup\" wrote")
+}
+
+fn report(
+    ctx: &mut Context<'_>,
+    action: &'static str,
+    file: &Path,
+    kept: Option<&Path>,
+    said: &str,
+) -> Result<Outcome, Error> {
+    if ctx.ui.is_json() {
+        ctx.ui.json(&Envelope::new(BackupReport {
+            changed: action != "unchanged",
+            action,
+            file: file.display().to_string(),
+            replaced: kept.map(|p| p.display().to_string()),
+        }))?;
+    } else {
+        ctx.ui.say(said);
+    }
+    Ok(Outcome::Done)
+}

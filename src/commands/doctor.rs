@@ -1,0 +1,283 @@
+//! `iwas-wg doctor`: what is wrong on this hub, and the command that mends it.
+
+use super::{Context, Outcome, projection};
+use crate::{
+    device::DeviceError,
+    error::Error,
+    fsx,
+    model::LiveInterface,
+    output::json::{CheckReport, DoctorReport, Envelope},
+    settings::{Backend, Settings},
+    store::{Hub, Store},
+    vault::Opener,
+};
+use std::{collections::HashSet, os::unix::fs::PermissionsExt, path::Path};
+
+/// Say what is wrong on this hub and how to mend it
+///
+/// Changes nothing. Exit 0 if there is no fault, 5 if there is one; a warning is no fault.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = "Examples:
+  iwas-wg doctor
+  iwas-wg --json doctor | jq '.checks[] | select(.verdict != \"ok\")'")]
+pub struct Args {}
+
+/// How a check ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    Ok,
+    Warning,
+    Fault,
+}
+
+/// All checks so far.
+#[derive(Default)]
+struct Findings(Vec<(Verdict, CheckReport)>);
+
+impl Findings {
+    fn note(&mut self, verdict: Verdict, check: &'static str, message: String, remedy: Option<&str>) {
+        let word = match verdict {
+            Verdict::Ok => "ok",
+            Verdict::Warning => "warning",
+            Verdict::Fault => "fault",
+        };
+        let remedy = remedy.map(str::to_owned);
+        self.0.push((verdict, CheckReport { check, verdict: word, message, remedy }));
+    }
+
+    fn ok(&mut self, check: &'static str, message: impl Into<String>) {
+        self.note(Verdict::Ok, check, message.into(), None);
+    }
+
+    fn warning(&mut self, check: &'static str, message: impl Into<String>, remedy: &str) {
+        self.note(Verdict::Warning, check, message.into(), Some(remedy));
+    }
+
+    fn fault(&mut self, check: &'static str, message: impl Into<String>, remedy: &str) {
+        self.note(Verdict::Fault, check, message.into(), Some(remedy));
+    }
+}
+
+pub(super) fn run(_: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
+    let settings = ctx.settings()?;
+    let store = Context::store_to_read(&settings)?;
+    let hub = store.hub()?;
+    let mut found = Findings::default();
+
+    match store.check() {
+        Ok(()) => found.ok("store", "the store is whole"),
+        Err(e) => found.fault("store", e.to_string(), "iwas-wg restore FILE"),
+    }
+    endpoint(&mut found, &settings);
+    identity(&mut found, &settings, &store)?;
+    pool(&mut found, &settings, &store)?;
+    conf(&mut found, &settings, &store, &hub);
+    let live = interface(ctx, &mut found, &settings, &store, &hub)?;
+    if live.is_some() {
+        heartbeat(ctx, &mut found, &store)?;
+        forwarding(&mut found, &settings);
+    }
+    clock(ctx, &mut found);
+
+    let faults = found.0.iter().filter(|(v, _)| *v == Verdict::Fault).count();
+    if ctx.ui.is_json() {
+        let checks = found.0.into_iter().map(|(_, check)| check).collect();
+        ctx.ui.json(&Envelope::new(DoctorReport { healthy: faults == 0, checks }))?;
+    } else {
+        for (_, c) in &found.0 {
+            ctx.ui.data(&format!("{:<8} {:<10} {}\n", c.verdict, c.check, c.message))?;
+            if let Some(remedy) = &c.remedy {
+                ctx.ui.data(&format!("{:<20}mend: {remedy}\n", ""))?;
+            }
+        }
+    }
+    Ok(if faults == 0 { Outcome::Done } else { Outcome::Differs })
+}
+
+fn endpoint(found: &mut Findings, settings: &Settings) {
+    let config = settings.places.config.display();
+    match &settings.endpoint {
+        Some(e) => found.ok("endpoint", format!("routers dial {}", e.with_port(settings.listen_port))),
+        None => found.fault(
+            "endpoint",
+            "hub.endpoint is empty: no script can be rendered",
+            &format!("edit {config}"),
+        ),
+    }
+}
+
+/// The identity must open a key that the store keeps.
+fn identity(found: &mut Findings, settings: &Settings, store: &Store) -> Result<(), Error> {
+    let path = settings.identity.display();
+    let opener = match Opener::from_file(&settings.identity) {
+        Ok(opener) => opener,
+        Err(e) => {
+            let remedy = format!("put the identity back at {path} if scripts are to be rendered here again");
+            found.warning("identity", e.to_string(), &remedy);
+            return Ok(());
+        }
+    };
+    if let Some(mode) = mode_of(&settings.identity).filter(|m| m & 0o077 != 0) {
+        found.fault("identity", format!("{path} has mode {mode:04o}"), &format!("chmod 600 {path}"));
+    }
+    match store.any_sealed_key()? {
+        None => found.ok("identity", "no key is stored yet"),
+        Some((name, sealed)) => match opener.open(&sealed) {
+            Ok(_) => found.ok("identity", format!("it opens stored keys (tried {name})")),
+            Err(e) => found.fault("identity", format!("{name}: {e}"), "name the right one in keys.identity"),
+        },
+    }
+    Ok(())
+}
+
+fn pool(found: &mut Findings, settings: &Settings, store: &Store) -> Result<(), Error> {
+    let (room, _) = settings.pool.capacity();
+    let (held, outside) = store.held_addresses(&settings.pool)?;
+    let network = settings.pool.network();
+    let message = format!("{held} of {room} addresses of {network} are held");
+    if room == 0 || held * 10 >= room * 9 {
+        found.warning("pool", message, "widen hub.network, or shorten hub.reserved");
+    } else {
+        found.ok("pool", message);
+    }
+    if outside > 0 {
+        let message = format!("{outside} locations have addresses outside {network} or reserved ones");
+        found.warning("pool", message, "put hub.network back, or remove and add them");
+    }
+    Ok(())
+}
+
+fn conf(found: &mut Findings, settings: &Settings, store: &Store, hub: &Hub) {
+    let path = settings.conf.display();
+    if let Some(mode) = mode_of(&settings.conf).filter(|m| m & 0o077 != 0) {
+        let message = format!("{path} holds the hub's key and has mode {mode:04o}");
+        found.fault("conf", message, &format!("chmod 600 {path}"));
+    }
+    let plan = match projection::plan_conf(settings, store, hub, &HashSet::new()) {
+        Ok(plan) => plan,
+        Err(e) => {
+            let remedy = e.hint.unwrap_or_else(|| format!("look at {path}"));
+            return found.fault("conf", e.message, &remedy);
+        }
+    };
+    if plan.save_config {
+        let message = format!("{path} has SaveConfig = true: wg-quick will overwrite it");
+        found.fault("conf", message, &format!("sed -i '/^ *SaveConfig/d' {path}"));
+    }
+    if !plan.table_off {
+        let message = format!("{path} lacks Table = off: wg-quick adds a route for each peer, which is slow");
+        found.warning("conf", message, "add \"Table = off\" below [Interface]");
+    }
+    if plan.rewrite.changed {
+        found.fault("conf", format!("{path} differs from the store"), "iwas-wg sync");
+    } else {
+        found.ok("conf", format!("{path} is as the store wants it"));
+    }
+    if !plan.rewrite.foreign.is_empty() {
+        let message = format!("{path} has {} peers that the store does not know", plan.rewrite.foreign.len());
+        found.warning("conf", message, "iwas-wg sync --prune, if they are nobody's");
+    }
+}
+
+fn interface(
+    ctx: &Context<'_>,
+    found: &mut Findings,
+    settings: &Settings,
+    store: &Store,
+    hub: &Hub,
+) -> Result<Option<LiveInterface>, Error> {
+    let name = &settings.interface;
+    if settings.backend == Backend::None {
+        found.ok("interface", "hub.backend is \"none\": there is none by choice");
+        return Ok(None);
+    }
+    let live = match ctx.device(settings).map(|mut d| d.read()).transpose() {
+        Ok(live) => live.flatten(),
+        Err(e @ DeviceError::Denied { .. }) => {
+            found.fault("interface", e.to_string(), "run the doctor as root or with CAP_NET_ADMIN");
+            return Ok(None);
+        }
+        Err(e) => {
+            found.fault("interface", e.to_string(), "iwas-wg down && iwas-wg up");
+            return Ok(None);
+        }
+    };
+    let Some(live) = live else {
+        found.fault("interface", format!("{name} is not there"), "iwas-wg up");
+        return Ok(None);
+    };
+    let carrier = if live.userspace { "a program in userspace" } else { "the kernel" };
+    let plan = crate::model::plan::diff(&projection::wanted(settings, store, hub)?, Some(&live));
+    if plan.is_empty() {
+        found.ok("interface", format!("{name} is carried by {carrier} and as the store wants it"));
+    } else {
+        let steps = projection::steps(settings, &plan, None);
+        let message = format!("{name} differs from the store: {}", summary(&steps));
+        found.fault("interface", message, "iwas-wg sync");
+    }
+    if !plan.foreign.is_empty() {
+        let message = format!("{name} has {} peers that the store does not know", plan.foreign.len());
+        found.warning("interface", message, "iwas-wg sync --prune, if they are nobody's");
+    }
+    Ok(Some(live))
+}
+
+/// The first step and how many follow.
+fn summary(steps: &[String]) -> String {
+    match steps {
+        [] => String::new(),
+        [one] => one.clone(),
+        [first, rest @ ..] => format!("{first}, and {} more", rest.len()),
+    }
+}
+
+fn heartbeat(ctx: &Context<'_>, found: &mut Findings, store: &Store) -> Result<(), Error> {
+    let remedy = "run \"iwas-wg heartbeat\" from cron every 2 minutes (examples/iwas-wg.cron)";
+    match store.heartbeat_at()? {
+        None => found.warning("heartbeat", "there never was one", remedy),
+        Some(at) => {
+            let age = ctx.now().as_second() - at.as_second();
+            if age > 600 {
+                found.fault("heartbeat", format!("the last one was {age} s ago"), remedy);
+            } else {
+                found.ok("heartbeat", format!("the last one was {age} s ago"));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A hub that forwards lets routers reach each other unless its firewall says no.
+fn forwarding(found: &mut Findings, settings: &Settings) {
+    let forwards = fsx::read(Path::new("/proc/sys/net/ipv4/ip_forward"))
+        .is_ok_and(|v| v.is_some_and(|v| v.starts_with(b"1")));
+    if forwards {
+        let i = &settings.interface;
+        found.warning(
+            "isolation",
+            format!("this machine forwards: routers reach each other over {i} unless a firewall forbids it"),
+            &format!("iptables -I FORWARD -i {i} -o {i} -j REJECT, if they shall not"),
+        );
+    } else {
+        found.ok("isolation", "this machine does not forward: routers reach the hub only");
+    }
+}
+
+/// Handshakes carry the time: a clock that jumps locks routers out.
+fn clock(ctx: &Context<'_>, found: &mut Findings) {
+    let synchronized = Path::new("/run/systemd/timesync/synchronized").exists()
+        || Path::new("/run/chrony/chronyd.pid").exists()
+        || Path::new("/run/ntpd.pid").exists();
+    if ctx.now().as_second() < 1_700_000_000 {
+        let message = format!("the clock says {}", ctx.now());
+        found.fault("clock", message, "timedatectl set-ntp true");
+    } else if synchronized {
+        found.ok("clock", "a time service keeps it");
+    } else {
+        found.warning("clock", "no time service was found", "timedatectl set-ntp true");
+    }
+}
+
+fn mode_of(path: &Path) -> Option<u32> {
+    Some(path.metadata().ok()?.permissions().mode() & 0o7777)
+}

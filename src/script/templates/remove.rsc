@@ -1,0 +1,78 @@
+{
+  :local iwTag {{tag}}
+  :local iwIf {{interface}}
+#if known_key
+  :local iwMine {{public_key}}
+#end
+  # 1. Look before touching anything.
+  :foreach iwI in=[/interface find where name=$iwIf] do={
+    :local iwHas [:tostr [/interface get $iwI comment]]
+    :if ($iwHas != $iwTag) do={
+      :local iwOurs false
+#if known_key
+      :if ($iwHas ~ "^iwas-wg:") do={
+        # The same key under another tag: this very router, renamed on the hub.
+        :foreach iwJ in=[/interface wireguard find where name=$iwIf] do={
+          :if ([:tostr [/interface wireguard get $iwJ public-key]] = $iwMine) do={ :set iwOurs true }
+        }
+      }
+#end
+      :if ((!$iwOurs) and ([:len [/interface wireguard find where comment=$iwTag]] = 0)) do={ :error "iwas-wg: interface $iwIf is not ours (comment: $iwHas). Nothing was removed" }
+      :if ($iwOurs) do={ :set iwTag $iwHas }
+    }
+  }
+  :local iwNext "$iwTag next key"
+  :local iwBad ""
+  :foreach iwI in=[/interface wireguard find where comment=$iwTag] do={
+    :local iwNow [:tostr [/interface wireguard get $iwI name]]
+    :foreach iwJ in=[/interface wireguard peers find where interface=$iwNow] do={
+      :if ([:tostr [/interface wireguard peers get $iwJ comment]] != $iwTag) do={ :set iwBad "a peer" }
+    }
+    :foreach iwJ in=[/ip address find where interface=$iwNow] do={
+      :if ([:tostr [/ip address get $iwJ comment]] != $iwTag) do={ :set iwBad "an address" }
+    }
+    :foreach iwJ in=[/ip route find where gateway=$iwNow and dynamic=no] do={
+      :if ([:tostr [/ip route get $iwJ comment]] != $iwTag) do={ :set iwBad "a route" }
+    }
+    :foreach iwJ in=[/ip firewall filter find where in-interface=$iwNow and dynamic=no] do={
+      :if ([:tostr [/ip firewall filter get $iwJ comment]] != $iwTag) do={ :set iwBad "a firewall rule" }
+    }
+    :foreach iwJ in=[/ip firewall filter find where out-interface=$iwNow and dynamic=no] do={
+      :if ([:tostr [/ip firewall filter get $iwJ comment]] != $iwTag) do={ :set iwBad "a firewall rule" }
+    }
+    :foreach iwJ in=[/ip firewall nat find where out-interface=$iwNow and dynamic=no] do={
+      :if ([:tostr [/ip firewall nat get $iwJ comment]] != $iwTag) do={ :set iwBad "a NAT rule" }
+    }
+    :foreach iwJ in=[/interface list member find where interface=$iwNow and dynamic=no] do={
+      :if ([:tostr [/interface list member get $iwJ comment]] != $iwTag) do={ :set iwBad "an interface list" }
+    }
+    :if ($iwBad != "") do={ :error "iwas-wg: $iwBad uses interface $iwNow and is not ours; take it off first. Nothing was removed" }
+  }
+  :local iwCount [:len [/interface wireguard find where comment=$iwTag]]
+  :set iwCount ($iwCount + [:len [/ip address find where comment=$iwTag]])
+  :set iwCount ($iwCount + [:len [/interface wireguard peers find where comment=$iwTag]])
+  :set iwCount ($iwCount + [:len [/ip firewall filter find where comment=$iwTag]])
+  :set iwCount ($iwCount + [:len [/ip route find where comment=$iwTag]])
+  :local iwSay "iwas-wg: OK, nothing of ours is on this router"
+  :if ($iwCount > 0) do={
+    :set iwSay "iwas-wg: OK, removed"
+    :put "iwas-wg: removing; a session through the tunnel ends here, the log of the router has the result"
+  }
+  # 2. In the reverse order of the install script, by tag alone; menus of the operator's own additions first.
+  :do { /system scheduler remove [find where comment=$iwTag] } on-error={ }
+  :do { /system script remove [find where comment=$iwTag] } on-error={ }
+  /tool netwatch remove [find where comment=$iwTag]
+  :do { /ip firewall nat remove [find where comment=$iwTag] } on-error={ }
+  :do { /ip firewall mangle remove [find where comment=$iwTag] } on-error={ }
+  :do { /ip firewall address-list remove [find where comment=$iwTag] } on-error={ }
+  /ip firewall filter remove [find where comment=$iwTag]
+  :do { /ipv6 route remove [find where comment=$iwTag] } on-error={ }
+  /ip route remove [find where comment=$iwTag]
+  /interface list member remove [find where comment=$iwTag]
+  /ip address remove [find where comment=$iwTag]
+  /interface wireguard peers remove [find where comment=$iwTag]
+  /interface wireguard remove [find where comment=$iwNext]
+  /interface wireguard remove [find where comment=$iwTag]
+  :log info $iwSay
+  :put $iwSay
+}

@@ -1,0 +1,175 @@
+//! What the templates are told of a site: the names of placeholders and flags.
+
+use super::{
+    Kind, Site,
+    expand::{Value, Values},
+    quote::Quoted,
+};
+use crate::model::{
+    KeyMode,
+    router::{Reach, Service},
+};
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use std::net::IpAddr;
+
+/// Comment of every object that belongs to a location.
+pub(super) fn tag(site: &Site<'_>) -> String {
+    format!("iwas-wg:{}", site.location.name)
+}
+
+/// The router's address as it stands on the interface.
+pub(super) fn address(site: &Site<'_>) -> String {
+    match site.options.reach {
+        Reach::Any | Reach::Network => format!("{}/{}", site.vpn_ip, site.network.prefix_len()),
+        Reach::Hub => format!("{}/32", site.vpn_ip),
+    }
+}
+
+/// The network behind the interface: the whole VPN, or the hub alone.
+pub(super) fn reachable(site: &Site<'_>) -> Ipv4Net {
+    match site.options.reach {
+        Reach::Any | Reach::Network => site.network.trunc(),
+        Reach::Hub => Ipv4Net::from(site.hub_ip),
+    }
+}
+
+/// Sources accepted from the hub, which also are the destinations it is sent: what the reach
+/// says, the hub itself, and the networks routed to it, each only if not covered already.
+pub(super) fn allowed(site: &Site<'_>) -> Vec<IpNet> {
+    let mut nets: Vec<IpNet> = match site.options.reach {
+        Reach::Any => site.options.allowed_address.iter().map(IpNet::trunc).collect(),
+        Reach::Network | Reach::Hub => vec![reachable(site).into()],
+    };
+    let hub = IpNet::from(IpAddr::V4(site.hub_ip));
+    for net in std::iter::once(hub).chain(site.options.routes.iter().map(IpNet::trunc)) {
+        if !nets.iter().any(|n| n.contains(&net)) {
+            nets.push(net);
+        }
+    }
+    nets
+}
+
+/// An endpoint as the router would write it back.
+pub(super) fn endpoint_host(site: &Site<'_>) -> String {
+    site.endpoint_host.parse::<IpAddr>().map_or_else(|_| site.endpoint_host.to_owned(), |a| a.to_string())
+}
+
+fn joined<T: ToString>(items: &[T], separator: &str) -> String {
+    items.iter().map(ToString::to_string).collect::<Vec<_>>().join(separator)
+}
+
+/// The routes of one family, those the VPN address brings along left out.
+fn routes(site: &Site<'_>) -> (Vec<Ipv4Net>, Vec<Ipv6Net>) {
+    let (mut v4, mut v6) = (Vec::new(), Vec::new());
+    for net in &site.options.routes {
+        match net.trunc() {
+            IpNet::V4(net) if net != reachable(site) && !v4.contains(&net) => v4.push(net),
+            IpNet::V6(net) if !v6.contains(&net) => v6.push(net),
+            _ => {}
+        }
+    }
+    (v4, v6)
+}
+
+/// File name that the header suggests. RouterOS runs `*.auto.rsc` by itself as it arrives.
+fn file_name(site: &Site<'_>) -> String {
+    let name = site.location.name.as_str();
+    if name.strip_suffix(".auto").is_some() { format!("{name}-iwas.rsc") } else { format!("{name}.rsc") }
+}
+
+/// What people know of the site, for comment lines.
+pub(super) fn about(site: &Site<'_>) -> Vec<(String, Quoted)> {
+    let location = site.location;
+    let mut about = Vec::new();
+    if let Some(org) = &location.org {
+        about.push(("org".to_owned(), Quoted::new(org.as_str())));
+    }
+    if let Some(text) = &location.description {
+        about.push(("description".to_owned(), Quoted::new(text.as_str())));
+    }
+    for (key, value) in &location.tags {
+        about.push((format!("tag {key}"), Quoted::new(value)));
+    }
+    about
+}
+
+/// The names a script of this kind may use.
+pub(super) fn of_script(site: &Site<'_>, kind: Kind) -> Values {
+    let options = site.options;
+    let (routes4, routes6) = routes(site);
+    let allowed = allowed(site);
+    let reachable = reachable(site);
+    let uses_key = matches!(kind, Kind::Install | Kind::Rotate);
+    let private_key = site.private_key.filter(|_| uses_key);
+    let known_key = private_key.map(crate::model::PrivateKey::public).or(site.location.public_key);
+    let mut ports: Vec<u16> = options.management.iter().filter_map(|s| s.tcp_port()).collect();
+    ports.sort_unstable();
+    ports.dedup();
+    let services: Vec<&str> =
+        options.management.iter().filter(|s| s.tcp_port().is_some()).map(|s| s.as_str()).collect();
+    let icmp = options.management.contains(&Service::Icmp);
+    let rules = u32::from(icmp) + u32::from(!ports.is_empty());
+    let endpoint = endpoint_host(site);
+
+    let mut v = Values::default();
+    v.set("version", Value::text(site.version));
+    v.set("kind", Value::text(kind.as_str()));
+    v.set("name", Value::text(site.location.name.as_str()));
+    v.set("revision", Value::text(&site.location.updated_at.to_string()));
+    v.set("about", Value::Remarks(about(site)));
+    v.set("file", Value::text(&file_name(site)));
+    v.set("tag", Value::text(&tag(site)));
+    v.set("interface", Value::text(&options.interface));
+    if let Some(key) = private_key {
+        v.set("private_key", Value::text(&key.expose()));
+    }
+    if let Some(key) = known_key {
+        v.set("public_key", Value::text(&key.to_string()));
+    }
+    v.set("hub_public_key", Value::text(&site.hub_public_key.to_string()));
+    if let Some(key) = site.preshared_key.filter(|_| kind == Kind::Install) {
+        v.set("preshared_key", Value::text(key));
+    }
+    v.set("endpoint", Value::text(&endpoint));
+    v.set("endpoint_port", Value::Number(site.endpoint_port.into()));
+    v.set("allowed_address", Value::text(&joined(&allowed, ",")));
+    v.set("allowed_list", Value::text(&joined(&allowed, ";")));
+    v.set("address", Value::text(&address(site)));
+    v.set("address_network", Value::quoted_address(reachable.addr()));
+    v.set("network_ip", Value::Address(reachable.addr()));
+    v.set("netmask", Value::Address(reachable.netmask()));
+    v.set("hub", Value::quoted_address(site.hub_ip));
+    v.set("hub_ip", Value::Address(site.hub_ip));
+    v.set("listen_port", Value::Number(options.listen_port.into()));
+    v.set("mtu", Value::Number(options.mtu.into()));
+    v.set("keepalive", Value::Seconds(options.keepalive.into()));
+    v.set("routes", Value::text(&joined(&routes4, ",")));
+    v.set("routes6", Value::text(&joined(&routes6, ",")));
+    v.set("routes_marked", Value::text(&format!(",{},", joined(&routes4, ","))));
+    v.set("routes6_marked", Value::text(&format!(",{},", joined(&routes6, ","))));
+    v.set("management_ports", Value::text(&joined(&ports, ",")));
+    v.set("management_services", Value::text(&services.join(",")));
+    v.set("management_rules", Value::Number(rules));
+    v.flags = vec![
+        ("makes_objects", kind != Kind::Check),
+        ("private_key", private_key.is_some()),
+        ("known_key", known_key.is_some()),
+        ("keep_key", private_key.is_none() && site.location.key_mode != KeyMode::Router),
+        ("psk", site.preshared_key.is_some() && kind == Kind::Install),
+        ("listen_port", options.listen_port != 0),
+        ("keepalive", options.keepalive != 0),
+        ("routes", !routes4.is_empty()),
+        ("routes6", !routes6.is_empty()),
+        ("management", rules > 0),
+        ("management_icmp", icmp),
+        ("management_tcp", !ports.is_empty()),
+        ("host_name", endpoint.parse::<IpAddr>().is_err()),
+        ("watchdog", options.watchdog),
+    ];
+    if options.watchdog {
+        // A script within the script: quoted once for itself, once more as a string.
+        let inner = super::fill(include_str!("templates/watchdog.rsc"), &v);
+        v.set("watchdog", Value::text(&inner));
+    }
+    v
+}

@@ -1,0 +1,99 @@
+//! `backup` and `restore`.
+
+use crate::support::{Hub, tree};
+use std::{fs, os::unix::fs::PermissionsExt};
+
+#[test]
+fn a_backup_is_whole_and_secret_and_brings_everything_back() {
+    let hub = Hub::up();
+    hub.add("cafe");
+    let file = hub.path("store.backup");
+    let name = file.to_str().expect("path");
+    hub.run(&["backup", name]).ok();
+    assert_eq!(fs::metadata(&file).expect("backup").permissions().mode() & 0o777, 0o600);
+    let before = hub.run(&["--json", "location", "list"]).ok().stdout;
+    hub.add("later");
+    hub.run(&["location", "remove", "cafe", "-y"]).ok();
+
+    let report = hub.run(&["--json", "restore", name, "-y"]).ok().json();
+    assert_eq!(report["changed"], true);
+    assert_eq!(hub.run(&["--json", "location", "list"]).ok().stdout, before);
+    let kept = report["replaced"].as_str().expect("the replaced store").to_owned();
+    assert_eq!(fs::metadata(&kept).expect("kept").permissions().mode() & 0o777, 0o600);
+    hub.run(&["sync"]).ok();
+    assert!(
+        hub.live().iter().any(|(_, ip)| ip == "10.0.0.2/32"),
+        "the restored peer is not on the interface"
+    );
+    // And back again.
+    hub.run(&["restore", &kept, "-y"]).ok();
+    assert_eq!(hub.run(&["location", "list", "-o", "name"]).ok().stdout, "later\n");
+}
+
+#[test]
+fn a_sealed_backup_needs_the_identity() {
+    let hub = Hub::up();
+    hub.add("cafe");
+    let identity = fs::read_to_string(hub.path("etc/iwas-wg/identity.txt")).expect("identity");
+    let recipient = identity.lines().find_map(|l| l.strip_prefix("# public key: ")).expect("recipient");
+    let file = hub.path("store.age");
+    let name = file.to_str().expect("path");
+    hub.run(&["backup", name, "--recipient", recipient]).ok();
+    assert!(fs::read(&file).expect("backup").starts_with(b"age-encryption.org/v1"));
+    hub.run(&["location", "remove", "cafe", "-y"]).ok();
+    hub.run(&["restore", name, "-y"]).ok();
+    assert_eq!(hub.run(&["location", "list", "-o", "name"]).ok().stdout, "cafe\n");
+    fs::remove_file(hub.path("etc/iwas-wg/identity.txt")).expect("remove");
+    hub.run(&["restore", name, "-y"]).code(7);
+}
+
+#[test]
+fn what_is_no_backup_is_neither_overwritten_nor_restored() {
+    let hub = Hub::up();
+    hub.add("cafe");
+    let file = hub.path("letter.txt");
+    fs::write(&file, "dear hub").expect("file");
+    let name = file.to_str().expect("path");
+    let before = tree(hub.root());
+    let run = hub.run(&["backup", name]).code(4);
+    assert_eq!(run.error().0, format!("iwas-wg: {name} exists and is no backup"));
+    let run = hub.run(&["restore", name, "-y"]).code(6);
+    assert_eq!(run.error().0, format!("iwas-wg: {name}: the file is not a store of iwas-wg"));
+    hub.run(&["restore", "/nonexistent", "-y"]).code(2);
+    hub.run(&["backup", "/nonexistent/x"]).code(1);
+    assert_eq!(tree(hub.root()), before);
+}
+
+#[test]
+fn a_damaged_backup_is_refused_and_a_damaged_store_replaced() {
+    let hub = Hub::up();
+    for i in 0..40 {
+        hub.add(&format!("site-{i}"));
+    }
+    let good = hub.path("good");
+    hub.run(&["backup", good.to_str().expect("path")]).ok();
+    let mut bytes = fs::read(&good).expect("backup");
+    let middle = bytes.len() / 2;
+    bytes[middle..middle + 4096].fill(0x5a);
+    let bad = hub.path("bad");
+    fs::write(&bad, &bytes).expect("file");
+    let run = hub.run(&["restore", bad.to_str().expect("path"), "-y"]).code(6);
+    assert!(run.error().0.contains("the store is damaged: "), "{}", run.stderr);
+    assert_eq!(hub.run(&["location", "list", "-o", "name"]).ok().stdout.lines().count(), 40);
+
+    fs::write(hub.path("var/lib/iwas-wg/iwas-wg.db"), "not a store at all, alas").expect("store");
+    hub.run(&["location", "list"]).code(6);
+    hub.run(&["restore", good.to_str().expect("path"), "-y"]).ok();
+    assert_eq!(hub.run(&["location", "list", "-o", "name"]).ok().stdout.lines().count(), 40);
+}
+
+#[test]
+fn a_restore_can_be_tried_first() {
+    let hub = Hub::up();
+    let file = hub.path("b");
+    hub.run(&["backup", file.to_str().expect("path")]).ok();
+    hub.add("cafe");
+    let before = tree(hub.root());
+    hub.run(&["restore", file.to_str().expect("path"), "-n"]).ok();
+    assert_eq!(tree(hub.root()), before);
+}

@@ -1,0 +1,243 @@
+//! Killed at every system call, and with a disk that fails at every write: afterwards `sync`
+//! alone brings store and conf in line, no address is given twice, and no key that was shown is
+//! lost.
+//!
+//! strace(1) counts the calls of one undisturbed run, then the same run is repeated once for each
+//! call, killed at its entry or told that it failed.
+
+use crate::support::Hub;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Output, Stdio},
+    sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_iwas-wg");
+
+/// Calls that reach the disk; the others cannot fail by a full or broken one.
+const DISK: &[&str] = &[
+    "write",
+    "pwrite64",
+    "fsync",
+    "fdatasync",
+    "rename",
+    "renameat",
+    "renameat2",
+    "unlink",
+    "unlinkat",
+    "ftruncate",
+    "openat",
+    "fchmod",
+    "fchown",
+];
+
+/// Whether strace can be had; loud if not, and a failure where it should be there.
+fn strace_is_there() -> bool {
+    let works = Command::new("strace")
+        .args(["-qq", "-o", "/dev/null", "-e", "inject=fsync:error=EIO:when=1", "true"])
+        .status()
+        .is_ok_and(|s| s.success());
+    if !works {
+        let required = std::env::var("IWAS_WG_REQUIRE_REAL").is_ok();
+        assert!(!required, "strace is missing or may not trace: install it");
+        std::io::Write::write_all(&mut std::io::stderr(), b"skipped: needs strace\n").expect("stderr");
+    }
+    works
+}
+
+/// A hub with three locations and a backup, to be copied for each instant.
+fn template() -> Hub {
+    let hub = Hub::with_network("10.0.0.0/24");
+    hub.edit_settings("backend     = \"auto\"", "backend = \"none\"");
+    for name in ["alpha", "beta", "gamma", "zeta"] {
+        hub.add(name);
+    }
+    hub.run(&["backup", hub.path("backup").to_str().expect("path")]).ok();
+    // Something for `sync` to do, and something in the backup that the store has no more.
+    hub.run(&["location", "remove", "zeta", "-y"]).ok();
+    let conf = hub.conf().replace("10.0.0.3/32", "10.0.0.77/32");
+    fs::write(hub.path("etc/wireguard/wg0.conf"), conf).expect("conf");
+    hub
+}
+
+fn copy(from: &Path, to: &Path) {
+    let status = Command::new("cp").arg("-a").arg(from).arg(to).status().expect("cp");
+    assert!(status.success(), "cp failed");
+}
+
+fn iwas_wg(root: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(PROGRAM);
+    command.env_clear().arg("--root").arg(root).args(args).stdin(Stdio::null());
+    command
+}
+
+fn traced(root: &Path, strace: &[&str], args: &[&str]) -> Output {
+    let mut command = Command::new("strace");
+    command.args(["-f", "-qq"]).args(strace).arg(PROGRAM).arg("--root").arg(root).args(args);
+    command.env_clear().env("PATH", "/usr/bin:/bin").stdin(Stdio::null()).output().expect("strace")
+}
+
+/// How often each system call is made by an undisturbed run.
+fn calls(template: &Path, args: &[&str]) -> BTreeMap<String, usize> {
+    let dir = tempfile::tempdir().expect("directory");
+    let (root, log) = (dir.path().join("root"), dir.path().join("log"));
+    copy(template, &root);
+    let output = traced(&root, &["-o", log.to_str().expect("path")], args);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let mut counts = BTreeMap::new();
+    for line in fs::read_to_string(log).expect("log").lines() {
+        // With -f a line begins with the process's number.
+        let call = line.trim_start_matches(|c: char| c.is_ascii_digit() || c == ' ').split('(').next();
+        if let Some(name) = call.filter(|n| n.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')) {
+            *counts.entry(name.to_owned()).or_insert(0) += 1;
+        }
+    }
+    // The first call starts the program: killed there, nothing of it ever ran.
+    counts.remove("execve");
+    counts
+}
+
+/// What must hold after any disturbance.
+fn examine(root: &Path, disturbed: &Output) -> Result<(), String> {
+    let said = |o: &Output| String::from_utf8_lossy(&o.stderr).into_owned();
+    let run = |args: &[&str]| iwas_wg(root, args).output().expect("run");
+    let sync = run(&["sync"]);
+    if !sync.status.success() {
+        return Err(format!("sync failed: {}", said(&sync)));
+    }
+    if run(&["sync", "--check"]).status.code() != Some(0) {
+        return Err("drift is left after sync".into());
+    }
+    let list = run(&["--json", "location", "list"]);
+    let list: serde_json::Value = serde_json::from_slice(&list.stdout).map_err(|e| e.to_string())?;
+    let locations = list["locations"].as_array().ok_or("no list")?;
+    let conf = fs::read_to_string(root.join("etc/wireguard/wg0.conf")).map_err(|e| e.to_string())?;
+    let mut addresses = BTreeSet::new();
+    for l in locations {
+        let (key, ip) =
+            (l["vpn_public_key"].as_str().ok_or("no key")?, l["vpn_ip"].as_str().ok_or("no address")?);
+        if !addresses.insert(ip.to_owned()) {
+            return Err(format!("{ip} was given twice"));
+        }
+        if !conf.contains(&format!("PublicKey = {key}\nAllowedIPs = {ip}/32\n")) {
+            return Err(format!("{} is not in the conf", l["name"]));
+        }
+    }
+    if conf.lines().filter(|l| *l == "[Peer]").count() != locations.len() {
+        return Err("the conf has another number of peers".into());
+    }
+    // A report that reached its reader was about something that is durable.
+    if let Ok(report) = serde_json::from_slice::<serde_json::Value>(&disturbed.stdout) {
+        let (action, l) = (report["action"].as_str().unwrap_or_default(), &report["location"]);
+        let there =
+            locations.iter().any(|x| x["name"] == l["name"] && x["vpn_public_key"] == l["vpn_public_key"]);
+        if report["changed"] == true && there != (action != "removed") && !l.is_null() {
+            return Err(format!("{action} was reported and is not so"));
+        }
+    }
+    for entry in ["etc/wireguard", "var/lib/iwas-wg"] {
+        for file in fs::read_dir(root.join(entry)).map_err(|e| e.to_string())? {
+            let name = file.map_err(|e| e.to_string())?.file_name();
+            if name.to_string_lossy().starts_with(".iwas-wg.") {
+                return Err(format!("{} stayed behind", name.display()));
+            }
+        }
+    }
+    // The next location works, and takes nobody's address.
+    let next = run(&["--json", "location", "add", "omega"]);
+    let next: serde_json::Value =
+        serde_json::from_slice(&next.stdout).map_err(|e| format!("{e}: {}", said(&next)))?;
+    let ip = next["location"]["vpn_ip"].as_str().ok_or("no address")?;
+    if addresses.contains(ip) { Err(format!("{ip} was given twice")) } else { Ok(()) }
+}
+
+/// Repeats a command with each of the disturbances on two threads; returns how many there were.
+fn disturb(template: &Path, args: &[&str], disturbances: &[String]) -> usize {
+    let next = AtomicUsize::new(0);
+    let failures = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while let Some(inject) = disturbances.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let dir = tempfile::tempdir().expect("directory");
+                    let root: PathBuf = dir.path().join("root");
+                    copy(template, &root);
+                    let output = traced(&root, &["-o", "/dev/null", "-e", inject], args);
+                    if let Err(why) = examine(&root, &output) {
+                        failures.lock().expect("lock").push(format!("{args:?} with {inject}: {why}"));
+                    }
+                }
+            });
+        }
+    });
+    let failures = failures.into_inner().expect("lock");
+    assert!(failures.is_empty(), "{} of {}:\n{}", failures.len(), disturbances.len(), failures.join("\n"));
+    disturbances.len()
+}
+
+fn commands(hub: &Hub) -> Vec<Vec<String>> {
+    let backup = hub.path("backup").display().to_string();
+    let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
+    vec![
+        words("--json location add epsilon"),
+        words("--json location add epsilon --key-mode once"),
+        words("--json location remove beta --yes"),
+        words("--json location set alpha --org acme --tag a=b"),
+        words("--json sync"),
+        [words("--json restore"), vec![backup], words("--yes")].concat(),
+    ]
+}
+
+#[test]
+fn a_kill_at_any_system_call_loses_nothing() {
+    if !strace_is_there() {
+        return;
+    }
+    let hub = template();
+    let mut killed = 0;
+    for command in commands(&hub) {
+        let args: Vec<&str> = command.iter().map(String::as_str).collect();
+        let instants: Vec<String> = calls(hub.root(), &args)
+            .into_iter()
+            .flat_map(|(call, n)| (1..=n).map(move |i| format!("inject={call}:signal=KILL:when={i}")))
+            .collect();
+        assert!(instants.len() > 100, "{args:?}: only {} instants were found", instants.len());
+        killed += disturb(hub.root(), &args, &instants);
+    }
+    tell(&format!("killed at {killed} instants, nothing lost"));
+}
+
+#[test]
+fn a_disk_that_fails_at_any_write_loses_nothing() {
+    if !strace_is_there() {
+        return;
+    }
+    let hub = template();
+    let mut injected = 0;
+    for command in commands(&hub) {
+        let args: Vec<&str> = command.iter().map(String::as_str).collect();
+        let faults: Vec<String> = calls(hub.root(), &args)
+            .into_iter()
+            .filter(|(call, _)| DISK.contains(&call.as_str()))
+            .flat_map(|(call, n)| {
+                (1..=n).flat_map(move |i| {
+                    let call = call.clone();
+                    ["ENOSPC", "EIO"].map(|error| format!("inject={call}:error={error}:when={i}"))
+                })
+            })
+            .collect();
+        assert!(faults.len() > 20, "{args:?}: only {} faults were found", faults.len());
+        injected += disturb(hub.root(), &args, &faults);
+    }
+    tell(&format!("{injected} faults injected, nothing lost"));
+}
+
+/// Figures for whoever reads the log.
+fn tell(text: &str) {
+    std::io::Write::write_all(&mut std::io::stderr(), format!("{text}\n").as_bytes()).expect("stderr");
+}

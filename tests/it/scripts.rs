@@ -1,0 +1,93 @@
+//! `script render` as a command: kinds, whole fleets, templates, warnings.
+
+use crate::support::Hub;
+use serde_json::json;
+use std::{fs, os::unix::fs::PermissionsExt};
+
+#[test]
+fn kinds_that_need_no_key_are_rendered_without_the_identity() {
+    let hub = Hub::up();
+    hub.add("cafe");
+    fs::remove_file(hub.path("etc/iwas-wg/identity.txt")).expect("remove");
+    for kind in ["remove", "check"] {
+        let script = hub.run(&["script", "render", "cafe", "--kind", kind]).ok().stdout;
+        assert!(script.contains(&format!("\"{kind}\" script of location \"cafe\"")), "{script}");
+        assert!(!script.contains("iwKey"), "{kind} has a place for a key");
+    }
+    for kind in ["install", "rotate"] {
+        assert_eq!(hub.run(&["script", "render", "cafe", "--kind", kind]).code, 7);
+    }
+    assert_eq!(hub.run(&["script", "render", "cafe", "--kind", "repair"]).code, 2);
+}
+
+#[test]
+fn a_fleet_is_written_secret_file_by_file() {
+    let hub = Hub::up();
+    for name in ["a", "b"] {
+        hub.add(name);
+    }
+    hub.run(&["location", "add", "once", "--key-mode", "once"]).ok();
+    hub.run(&["location", "add", "later", "--no-provision"]).ok();
+    let dir = hub.path("scripts");
+    let name = dir.to_str().expect("path");
+    let run = hub.run(&["script", "render", "--all", "--scripts-dir", name]).ok();
+    assert!(run.stdout.is_empty() && run.stderr.starts_with("wrote 2 scripts to "), "{run:?}");
+    assert!(run.stderr.contains("warning: once: its private key was shown once and is not stored"));
+    let mode = |path: &str| fs::metadata(dir.join(path)).expect(path).permissions().mode() & 0o777;
+    assert_eq!((mode(""), mode("a.rsc"), mode("b.rsc")), (0o700, 0o600, 0o600));
+    assert_eq!(fs::read_dir(&dir).expect("directory").count(), 2);
+    let single = hub.run(&["script", "render", "a"]).ok().stdout;
+    assert_eq!(fs::read_to_string(dir.join("a.rsc")).expect("script"), single);
+    let report = hub
+        .run(&["--json", "script", "render", "--all", "--scripts-dir", name, "--kind", "check"])
+        .ok()
+        .json();
+    assert_eq!((report["written"].as_array().map(Vec::len), &report["skipped"]), (Some(3), &json!([])));
+    assert_eq!(hub.run(&["script", "render", "--all"]).code, 2);
+    assert_eq!(hub.run(&["script", "render"]).code, 2);
+    assert_eq!(hub.run(&["script", "render", "a", "--all", "--scripts-dir", name]).code, 2);
+}
+
+#[test]
+fn a_template_is_appended_with_quoted_values() {
+    let hub = Hub::up();
+    hub.run(&["location", "add", "cafe", "--description", "Ring \"1\" $x", "--tag", "city=Wien"]).ok();
+    let file = hub.path("extra.rsc");
+    let name = file.to_str().expect("path");
+    fs::write(&file, "/system identity set name={{name}}\n/system note set note={{description}}\n")
+        .expect("template");
+    let script = hub.run(&["script", "render", "cafe", "--template", name]).ok().stdout;
+    let own: Vec<&str> = script.lines().rev().take(2).collect();
+    assert_eq!(own[1], "/system identity set name=\"cafe\"");
+    assert_eq!(own[0], "/system note set note=\"Ring \\\"1\\\" \\$x\"");
+    fs::write(&file, "/x y={{nonsense}}\n").expect("template");
+    let run = hub.run(&["script", "render", "cafe", "--template", name]).code(2);
+    assert!(run.error().0.contains("nonsense"), "{}", run.stderr);
+    assert_eq!(hub.run(&["script", "render", "cafe", "--template", "/nonexistent"]).code, 2);
+}
+
+#[test]
+fn a_key_into_a_public_file_is_warned_of_once() {
+    let mut hub = Hub::up();
+    hub.add("cafe");
+    hub.terminal.stdout_is_public = true;
+    let warning =
+        "iwas-wg: warning: others can read the file or terminal that this private key goes to; use umask 077";
+    for args in [&["script", "render", "cafe"][..], &["location", "add", "bar"]] {
+        let run = hub.run(args).ok();
+        assert_eq!(run.stderr.matches(warning).count(), 1, "{}", run.stderr);
+    }
+    for args in [&["script", "render", "cafe", "--kind", "check"][..], &["location", "list"]] {
+        assert!(!hub.run(args).ok().stderr.contains("warning"), "{args:?}");
+    }
+}
+
+#[test]
+fn a_spoke_that_is_no_router_gets_a_wg_quick_file() {
+    let hub = Hub::up();
+    hub.add("laptop");
+    let conf = hub.run(&["script", "render", "laptop", "--format", "wg-quick"]).ok().stdout;
+    for line in ["[Interface]", "[Peer]", "Endpoint = vpn.example.com:51820", "PersistentKeepalive = 25"] {
+        assert!(conf.lines().any(|l| l == line), "{line} is not in\n{conf}");
+    }
+}
