@@ -160,6 +160,9 @@ impl From<StoreError> for Error {
             StoreError::Taken { .. } => Self::new(Kind::Conflict, message).hint("choose another"),
             StoreError::Exhausted(_) => Self::new(Kind::Conflict, message)
                 .hint("widen hub.network, shorten hub.reserved, or remove a location"),
+            StoreError::Network { .. } => {
+                Self::new(Kind::BadState, message).hint("put it on a local disk with --database")
+            }
             StoreError::Fs(e) => e.into(),
             StoreError::Sqlite(_) => Self::new(Kind::Failed, format!("the store failed: {message}")),
         }

@@ -52,10 +52,25 @@ pub fn read(path: &Path) -> Result<Option<Vec<u8>>, FsError> {
     }
 }
 
-/// Whether both names lead to one file. Looks without opening: see the note on locks in `store`.
+/// Whether both names lead to one file. Looks without opening, which can
+/// drop the locks of whoever has it open.
 pub fn is_same(a: &Path, b: &Path) -> bool {
     let identity = |path: &Path| path.metadata().map(|m| (m.dev(), m.ino())).ok();
     identity(a).is_some_and(|a| identity(b) == Some(a))
+}
+
+/// The network file system that a path lies on, if it does. SQLite's locks and shared memory do
+/// not work there.
+pub fn network_file_system(path: &Path) -> Option<&'static str> {
+    let found = path.ancestors().find_map(|p| rustix::fs::statfs(p).ok())?;
+    // Low 32 bits: some of the numbers are sign-extended on the way.
+    match u64::from_ne_bytes(i64::from(found.f_type).to_ne_bytes()) & 0xffff_ffff {
+        0x6969 => Some("NFS"),
+        0x517b => Some("SMB"),
+        0xff53_4d42 => Some("CIFS"),
+        0xfe53_4d42 => Some("SMB2"),
+        _ => None,
+    }
 }
 
 /// Makes a directory and its parents; only what is made gets the mode.

@@ -1,25 +1,32 @@
 //! `iwas-wg heartbeat`: one reading of all handshakes into the store.
 
-use super::{Context, Outcome};
+use super::{Context, Outcome, projection};
 use crate::{
     error::{Error, Kind},
     fsx,
     model::{
-        Counts, LivePeer, PublicKey, State,
+        Counts, LiveInterface, LivePeer, PublicKey, State,
         health::{observe, transition_time},
+        plan,
     },
     output::{
         Metrics,
         json::{Envelope, HeartbeatReport, Transition, time},
     },
+    settings::Settings,
+    store::Store,
 };
-use std::{collections::HashMap, path::PathBuf};
+use std::{
+    collections::{HashMap, HashSet},
+    path::PathBuf,
+};
 
 /// Read all handshakes once and note who is online
 ///
 /// For cron or a timer, every 2 minutes; silent on success. A site is online while its last
 /// handshake is younger than `heartbeat.offline_after` (180 seconds). If the interface cannot be
-/// read, the exit code is 9 and nothing changes.
+/// read, the exit code is 9 and nothing changes. Drift between interface, conf and store is told
+/// in one line and not mended.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "Examples:
   */2 * * * * root iwas-wg heartbeat
@@ -50,6 +57,7 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
             .hint("run \"iwas-wg up\"")
     })?;
     let now = ctx.now();
+    let drift = drift(&settings, &store, &live)?;
     let seen: HashMap<&PublicKey, &LivePeer> = live.peers.iter().map(|p| (&p.public_key, p)).collect();
 
     let metrics_file = args.metrics_file.as_ref().or(settings.metrics_file.as_ref());
@@ -85,7 +93,13 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
     change.commit()?;
 
     if let (Some(metrics), Some(path)) = (metrics, metrics_file) {
-        fsx::replace(path, metrics.finish(counts, now).as_bytes(), 0o644)?;
+        fsx::replace(path, metrics.finish(counts, drift, now).as_bytes(), 0o644)?;
+    }
+    if drift > 0 {
+        ctx.ui.warn(&format!(
+            "{} or its conf differs from the store in {drift} places; \"iwas-wg sync\" mends it",
+            settings.interface
+        ));
     }
     if from_the_future > 0 {
         ctx.ui.warn(&future_warning(from_the_future));
@@ -96,9 +110,19 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
     if ctx.ui.is_json() {
         let checked = counts.online + counts.offline + counts.never;
         let Counts { online, offline, never, .. } = counts;
-        ctx.ui.json(&Envelope::new(HeartbeatReport { checked, online, offline, never, changes }))?;
+        ctx.ui.json(&Envelope::new(HeartbeatReport { checked, online, offline, never, drift, changes }))?;
     }
     Ok(Outcome::Done)
+}
+
+/// In how many places interface and conf differ from the store; a conf that cannot be read is one.
+fn drift(settings: &Settings, store: &Store, live: &LiveInterface) -> Result<u64, Error> {
+    let hub = store.hub()?;
+    let plan = plan::diff(&projection::wanted(settings, store, &hub)?, Some(live));
+    let on_interface = projection::steps(settings, &plan, None).len() as u64;
+    let in_conf = projection::plan_conf(settings, store, &hub, &HashSet::new())
+        .map_or(1, |conf| u64::from(conf.rewrite.changed));
+    Ok(on_interface + in_conf)
 }
 
 /// What is said once of handshakes that lie ahead of the clock.

@@ -186,6 +186,8 @@ pub struct HeartbeatReport {
     pub offline: u64,
     /// Of these, never seen.
     pub never: u64,
+    /// In how many places interface and conf differ from the store.
+    pub drift: u64,
     /// What is different from the last heartbeat.
     pub changes: Vec<Transition>,
 }

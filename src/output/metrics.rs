@@ -47,12 +47,15 @@ impl Metrics {
     }
 
     /// The whole file.
-    pub fn finish(self, counts: Counts, at: Timestamp) -> String {
+    pub fn finish(self, counts: Counts, drift: u64, at: Timestamp) -> String {
         let mut text = self.up + &self.handshake + &self.received + &self.sent;
         text += "# HELP iwas_wg_peers Enabled peers by state.\n# TYPE iwas_wg_peers gauge\n";
         for (state, n) in [("online", counts.online), ("offline", counts.offline), ("never", counts.never)] {
             let _ = writeln!(text, "iwas_wg_peers{{state=\"{state}\"}} {n}");
         }
+        text += "# HELP iwas_wg_drift Places in which interface and conf differ from the store.\n\
+                 # TYPE iwas_wg_drift gauge\n";
+        let _ = writeln!(text, "iwas_wg_drift {drift}");
         text += "# HELP iwas_wg_heartbeat_timestamp_seconds Time of the heartbeat that wrote this.\n\
                  # TYPE iwas_wg_heartbeat_timestamp_seconds gauge\n";
         let _ = writeln!(text, "iwas_wg_heartbeat_timestamp_seconds {}", at.as_second());

@@ -77,7 +77,13 @@ pub enum StoreError {
     /// The file system refused.
     #[error(transparent)]
     Fs(#[from] fsx::FsError),
-    /// Anything else that `SQLite` says.
+    /// The file lies where SQLite cannot keep it safe.
+    #[error("the store would lie on a network file system ({kind}), where its locks do not work")]
+    Network {
+        /// Which one.
+        kind: &'static str,
+    },
+    /// Anything else that SQLite says.
     #[error("{}", .0)]
     Sqlite(rusqlite::Error),
 }
@@ -150,7 +156,15 @@ impl Store {
     /// [`StoreError`] if it is missing, foreign, damaged, newer than the program or forbidden.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         require(path)?;
+        // A journal that somebody left behind: a crash, or a process that is still at work.
+        let unclean = path.with_extension("db-wal").metadata().is_ok_and(|m| m.len() > 0);
         let mut conn = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        if unclean {
+            let verdict: String = conn.query_row("PRAGMA quick_check(1)", [], |r| r.get(0))?;
+            if verdict != "ok" {
+                return Err(StoreError::Damaged { what: verdict.replace('\n', ", ") });
+            }
+        }
         match migrate::inspect(&conn)? {
             migrate::Found::Ours(v) if v == SCHEMA_VERSION => {}
             migrate::Found::Ours(_) => migrate::migrate(&mut conn)?,
@@ -240,6 +254,9 @@ fn require(path: &Path) -> Result<(), StoreError> {
 }
 
 fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
+    if let Some(kind) = fsx::network_file_system(path) {
+        return Err(StoreError::Network { kind });
+    }
     let conn = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     conn.busy_timeout(Duration::from_secs(10))?;
     conn.set_prepared_statement_cache_capacity(64);

@@ -33,7 +33,7 @@ fn json_counts_and_tells_the_changes_with_their_time() {
     assert_eq!(
         report,
         json!({"schema_version": 1, "checked": 2, "online": 1, "offline": 0, "never": 1,
-               "changes": [{"name": "a", "from": "never", "to": "online", "at": "2026-11-23T09:59:50Z"}]})
+               "drift": 0, "changes": [{"name": "a", "from": "never", "to": "online", "at": "2026-11-23T09:59:50Z"}]})
     );
     assert_eq!(hub.run(&["--json", "heartbeat"]).ok().json()["changes"], json!([]));
     hub.now.set(hub.now.get() + 600);
@@ -126,6 +126,7 @@ fn the_metrics_file_is_whole_public_and_without_time_stamps() {
         "iwas_wg_peer_last_handshake_timestamp_seconds{location=\"a\"} 1795427990",
         "iwas_wg_peer_receive_bytes_total{location=\"a\"} 1234",
         "iwas_wg_peers{state=\"never\"} 1",
+        "iwas_wg_drift 0",
         "iwas_wg_heartbeat_timestamp_seconds 1795428000",
     ] {
         assert!(text.lines().any(|l| l == line), "{line} is not in\n{text}");
@@ -136,4 +137,20 @@ fn the_metrics_file_is_whole_public_and_without_time_stamps() {
     hub.edit_settings("metrics_file  = \"\"", "metrics_file = \"/from-settings.prom\"");
     hub.run(&["heartbeat"]).ok();
     assert!(hub.path("from-settings.prom").exists());
+}
+
+#[test]
+fn drift_is_told_once_and_not_mended() {
+    let hub = Hub::up();
+    hub.add("a");
+    hub.device().interface.as_mut().expect("interface").peers.clear();
+    let run = hub.run(&["heartbeat"]).ok();
+    assert_eq!(
+        run.stderr,
+        "iwas-wg: warning: wg0 or its conf differs from the store in 1 places; \"iwas-wg sync\" mends it\n"
+    );
+    std::fs::write(hub.path("etc/wireguard/wg0.conf"), "[Interface]\n").expect("conf");
+    assert_eq!(hub.run(&["--json", "heartbeat"]).ok().json()["drift"], 2);
+    assert!(hub.live().is_empty(), "the heartbeat repaired something");
+    assert_eq!(hub.conf(), "[Interface]\n");
 }

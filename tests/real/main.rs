@@ -1,1 +1,18 @@
-//! placeholder
+//! Real `WireGuard`: the program as it is installed, a hub and routers in network namespaces of their
+//! own, handshakes that really happen.
+//!
+//! `sessions` and `safety` run twice: here on a userspace `WireGuard`, and on the Linux kernel's own
+//! inside the small virtual machine that `vm` builds and boots. `userspace` and `kernel` hold what is
+//! true of one of them only. Nothing here touches the network of the machine: every interface lives
+//! in a namespace that the test made, and goes with it.
+
+mod bench;
+mod hub;
+mod kernel;
+mod netns;
+mod router;
+mod routeros;
+mod safety;
+mod sessions;
+mod userspace;
+mod vm;

@@ -1,7 +1,7 @@
 //! Calls that are right, on hubs whose settings, store, conf or keys are not.
 
 use super::{Case, Found, case, edit};
-use std::{fs, path::Path};
+use std::{fs, os::unix::net::UnixListener, path::Path};
 
 pub(super) fn all() -> Vec<Case> {
     [nothing(), settings(), variables(), stores(), confs(), identities()].into_iter().flatten().collect()
@@ -132,6 +132,11 @@ fn stores() -> Vec<Case> {
         all.push(case(missing, argv, 6, "there is no store at"));
         all.push(case(damaged, argv, 6, "restore it from a backup"));
     }
+    let socket = Found::Changed(|root| {
+        UnixListener::bind(root.join("socket")).expect("socket");
+    });
+    all.push(case(socket, &["backup", "{root}/socket"], 4, "is no plain file"));
+    all.push(case(socket, &["restore", "{root}/socket", "--yes"], 4, "is no plain file"));
     all.push(case(negative, LIST, 6, "is not a store of iwas-wg"));
     all.push(case(newer, LIST, 6, "upgrade iwas-wg"));
     all.push(case(hubless, ADD, 6, "the store is damaged: it has no hub"));

@@ -15,9 +15,7 @@ pub(super) fn all() -> Vec<Case> {
 
 /// `location add` with these arguments on the hub.
 fn add(args: &[&'static str], code: i32, says: &'static str) -> Case {
-    let mut argv = vec!["location", "add"];
-    argv.extend(args);
-    case(Found::Hub, &argv, code, says)
+    case(Found::Hub, &[&["location", "add"], args].concat(), code, says)
 }
 
 fn on_hub(argv: &[&'static str], code: i32, says: &'static str) -> Case {

@@ -1,0 +1,132 @@
+//! The Linux kernel's own `WireGuard`, whatever kernel this machine runs: a small virtual machine
+//! with the distribution's kernel, in which this very test binary runs once more.
+
+use crate::bench::{Backend, aloud, is_root, missing, run, skip};
+use std::{
+    env,
+    io::{BufRead, BufReader, Read},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::mpsc::{self, RecvTimeoutError},
+    thread,
+    time::{Duration, Instant},
+};
+
+/// Emulation on a busy machine is slow; a hang is still found.
+const TIMEOUT: Duration = Duration::from_secs(420);
+const FINAL: &str = "iwas-vm: tests ended with exit code ";
+
+#[test]
+fn kernel_wireguard_in_the_virtual_machine() {
+    if Backend::of_this_run() == Backend::Kernel {
+        return aloud("this kernel has WireGuard: no machine in the machine");
+    }
+    if let Some(reason) = obstacle() {
+        return skip(&reason);
+    }
+    let work = tempfile::tempdir().expect("temporary directory");
+    build(work.path());
+    let expected = tests_inside();
+    let log = boot(work.path());
+    let tail = log
+        .iter()
+        .skip(log.len().saturating_sub(120))
+        .fold(String::new(), |t, line| t + "vm| " + line + "\n");
+    let ended = log.iter().find_map(|line| line.strip_prefix(FINAL));
+    assert_eq!(ended, Some("0"), "no success of the tests in the virtual machine; its log ends:\n{tail}");
+    let passed = log.iter().filter(|line| line.starts_with("test ") && line.ends_with(" ... ok")).count();
+    assert_eq!(passed, expected, "not every test ran in the virtual machine; its log ends:\n{tail}");
+}
+
+fn obstacle() -> Option<String> {
+    if env::consts::ARCH != "x86_64" {
+        return Some(format!("no virtual machine for {}", env::consts::ARCH));
+    }
+    if !is_root() {
+        return Some("needs root to build the virtual machine's files".to_owned());
+    }
+    missing(&["apt-get", "busybox", "cpio", "depmod", "dpkg-deb", "ldd", "modprobe", "qemu-system-x86_64"])
+        .or_else(|| missing(&["bash", "ip", "ping", "wg", "wg-quick"]))
+}
+
+/// The words that choose the tests which run in the machine, several at once: most of them wait.
+const CHOICE: [&str; 6] =
+    ["--test-threads=4", "--include-ignored", "--skip", "userspace::", "--skip", "vm::"];
+
+fn tests_inside() -> usize {
+    let list = run(Command::new(this_binary()).arg("--list").args(CHOICE));
+    list.lines().filter(|line| line.ends_with(": test")).count()
+}
+
+fn this_binary() -> PathBuf {
+    env::current_exe().expect("the path of this test")
+}
+
+/// Kernel and initramfs, with this test, the program under test and what they call.
+fn build(out: &Path) {
+    let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("vm");
+    let mut command = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/real/vm/build.sh"));
+    command.arg(cache).arg(out).arg(this_binary()).arg(env!("CARGO_BIN_EXE_iwas-wg"));
+    for program in ["bash", "ip", "ping", "wg", "wg-quick"] {
+        let path = run(Command::new("sh").args(["-c", "command -v \"$0\"", program]));
+        command.arg(path.trim());
+    }
+    run(&mut command);
+}
+
+/// Boots the machine, waits until it is off or the time is over, and returns its console.
+fn boot(files: &Path) -> Vec<String> {
+    // What follows `--` are the arguments of /init: what it runs.
+    let tests = this_binary().display().to_string();
+    let kernel_line = format!("console=ttyS0 quiet panic=-1 -- {tests} {}", CHOICE.join(" "));
+    let mut command = Command::new("qemu-system-x86_64");
+    // `tcg` works everywhere; `kvm` is not to be had on most machines that run tests.
+    command.args(["-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", "1024"]);
+    command.args(["-nodefaults", "-no-user-config", "-display", "none", "-serial", "stdio", "-no-reboot"]);
+    command.arg("-kernel").arg(files.join("vmlinuz")).arg("-initrd").arg(files.join("initramfs"));
+    command.arg("-append").arg(kernel_line);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut machine = Machine(command.spawn().expect("start qemu"));
+    let (lines, console) = mpsc::channel();
+    let output = machine.0.stdout.take().expect("its output");
+    thread::spawn(move || {
+        for line in BufReader::new(output).split(b'\n').map_while(Result::ok) {
+            let text = String::from_utf8_lossy(&line).trim_end_matches('\r').to_owned();
+            if lines.send(text).is_err() {
+                return;
+            }
+        }
+    });
+
+    let deadline = Instant::now() + TIMEOUT;
+    let mut log = Vec::new();
+    loop {
+        match console.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+            Ok(line) => {
+                if line.starts_with("test ") || line.starts_with("iwas-vm: ") {
+                    aloud(&line);
+                }
+                log.push(line);
+            }
+            Err(RecvTimeoutError::Timeout) => {
+                log.push(format!("the machine was switched off after {} s", TIMEOUT.as_secs()));
+                return log;
+            }
+            Err(RecvTimeoutError::Disconnected) => break,
+        }
+    }
+    let mut complaint = String::new();
+    let _ = machine.0.stderr.take().expect("its errors").read_to_string(&mut complaint);
+    log.extend(complaint.lines().map(str::to_owned));
+    log
+}
+
+/// The emulator, switched off when dropped.
+struct Machine(Child);
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
