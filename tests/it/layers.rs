@@ -294,7 +294,8 @@ fn supers(code: &str) -> usize {
 fn names_crate(code: &str, name: &str) -> bool {
     code.match_indices(name).any(|(at, _)| {
         let (before, after) = (&code[..at], &code[at + name.len()..]);
-        let begins = !before.ends_with(is_word) && !(before.ends_with(':') && !before.ends_with("[::"));
+        let is_path_inside = before.ends_with(':') && !before.ends_with("[::");
+        let begins = !before.ends_with(is_word) && !is_path_inside;
         let is_path = after.starts_with("::") || (before.ends_with("use ") && !after.starts_with(is_word));
         begins && is_path
     })
@@ -307,7 +308,7 @@ fn read(dir: &Path, below: &str, all: &mut Vec<Source>) {
         let name = format!("{below}{name}");
         if path.is_dir() {
             read(&path, &format!("{name}/"), all);
-        } else if name.ends_with(".rs") {
+        } else if path.extension().is_some_and(|e| e == "rs") {
             all.push(Source { path: name, text: fs::read_to_string(&path).expect("text") });
         }
     }
