@@ -64,7 +64,7 @@ pub fn is_same(a: &Path, b: &Path) -> bool {
 pub fn network_file_system(path: &Path) -> Option<&'static str> {
     let found = path.ancestors().find_map(|p| rustix::fs::statfs(p).ok())?;
     // Low 32 bits: some of the numbers are sign-extended on the way.
-    match u64::from_ne_bytes(i64::from(found.f_type).to_ne_bytes()) & 0xffff_ffff {
+    match found.f_type & 0xffff_ffff {
         0x6969 => Some("NFS"),
         0x517b => Some("SMB"),
         0xff53_4d42 => Some("CIFS"),

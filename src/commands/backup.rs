@@ -34,7 +34,8 @@ pub struct BackupArgs {
 }
 
 pub(super) fn backup(args: &BackupArgs, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
-    let recipients = Recipients::parse(&args.recipients).map_err(|e| Error::from(e).as_kind(Kind::Usage))?;
+    let recipients = Recipients::parse(&args.recipients)
+        .map_err(|e| Error::from(e).as_kind(Kind::Usage).hint("give an age or ssh public key"))?;
     let settings = ctx.settings()?;
     let store = Context::store_to_read(&settings)?;
     refuse_special(&settings, &args.file)?;

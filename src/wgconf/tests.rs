@@ -97,10 +97,10 @@ fn what_wg_would_stumble_over_is_refused_with_its_line() {
     for (text, message) in [
         ("[Interface]\nAddress = \u{fffd}\n".to_owned(), None),
         ("# x\nAddress = 10.0.0.1/24\n".into(), Some("line 2: a setting stands above the first")),
-        ("[Interface]\n[Peers]\n".into(), Some("line 2: is a section other than")),
-        ("[Interface]\nlisten 51820\n".into(), Some("line 2: is neither a comment nor KEY = VALUE")),
-        ("[Interface]\n= 51820\n".into(), Some("line 2: is neither a comment nor KEY = VALUE")),
-        ("\u{feff}[Interface]\n".into(), Some("line 1: is neither a comment nor KEY = VALUE")),
+        ("[Interface]\n[Peers]\n".into(), Some("line 2: a section other than")),
+        ("[Interface]\nlisten 51820\n".into(), Some("line 2: neither a comment nor KEY = VALUE")),
+        ("[Interface]\n= 51820\n".into(), Some("line 2: neither a comment nor KEY = VALUE")),
+        ("\u{feff}[Interface]\n".into(), Some("line 1: neither a comment nor KEY = VALUE")),
         ("[Peer]\nAllowedIPs = 10.0.0.2/32\n".into(), Some("line 1: this [Peer] has no PublicKey")),
         (format!("\n[Peer]\n[Peer]\nPublicKey = {k}\n"), Some("line 2: this [Peer] has no PublicKey")),
         (format!("[Peer]\nPublicKey={k}\npublickey={k}\n"), Some("line 3: a second PublicKey")),
@@ -116,7 +116,7 @@ fn what_wg_would_stumble_over_is_refused_with_its_line() {
         }
     }
     let e = Conf::parse(b"[Interface]\n# \xff\n").expect_err("not UTF-8");
-    assert_eq!(e.to_string(), "line 2: is not UTF-8 text");
+    assert_eq!(e.to_string(), "line 2: not UTF-8 text");
 }
 
 #[test]

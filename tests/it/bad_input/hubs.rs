@@ -163,9 +163,9 @@ fn confs() -> Vec<Case> {
     let mut all = Vec::new();
     let provision: &[&str] = &["peer", "provision", "kiosk"];
     for argv in [&["sync"], ADD, provision, &["location", "remove", "cafe", "--yes"]] {
-        all.push(case(nonsense, argv, 6, "wg0.conf: line 1: is neither a comment nor KEY = VALUE"));
-        all.push(case(section, argv, 6, "line 2: is a section other than [Interface] and [Peer]"));
-        all.push(case(bytes, argv, 6, "line 2: is not UTF-8 text"));
+        all.push(case(nonsense, argv, 6, "wg0.conf: line 1: neither a comment nor KEY = VALUE"));
+        all.push(case(section, argv, 6, "line 2: a section other than [Interface] and [Peer]"));
+        all.push(case(bytes, argv, 6, "line 2: not UTF-8 text"));
         all.push(case(two, argv, 6, "a second [Interface]"));
     }
     all

@@ -220,7 +220,11 @@ fn files() -> Vec<Case> {
         on_hub(&["backup", "{root}/other.db"], 4, "exists and is no backup"),
         on_hub(&["backup", "{root}/etc"], 4, "is a directory"),
         on_hub(&["backup", "{root}/var/lib/iwas-wg/iwas-wg.db"], 4, "is the store itself"),
-        on_hub(&["backup", "{root}/new.db", "--recipient", "age1nonsense"], 2, "age1nonsense"),
+        on_hub(
+            &["backup", "{root}/new.db", "--recipient", "age1nonsense"],
+            2,
+            "give an age or ssh public key",
+        ),
         on_hub(&["backup", "{root}/new.db", "--recipient", ""], 2, "recipient"),
         on_hub(&["restore", "{root}/none.db", "--yes"], 2, "there is no file"),
         on_hub(&["restore", "{root}/good.db"], 2, "add --yes to confirm it beforehand"),
