@@ -9,7 +9,7 @@ use crate::{
 use clap::{CommandFactory, Parser, error::ErrorKind};
 use std::ffi::OsString;
 
-/// Onboard `MikroTik` routers to a `WireGuard` hub and know which site is dark
+/// Onboard MikroTik routers to a WireGuard hub and know which site is dark
 #[derive(Debug, Parser)]
 #[command(name = "iwas-wg", version, propagate_version = true, arg_required_else_help = true)]
 #[command(disable_help_subcommand = true, max_term_width = 100)]
