@@ -55,8 +55,13 @@ pub fn run(args: impl IntoIterator<Item = OsString>, env: &mut Env) -> u8 {
     // What the command printed before it failed is still owed to the reader.
     let flushed = ctx.ui.flush();
     match result.and_then(|outcome| flushed.map(|()| outcome)) {
-        Ok(Outcome::Done) => 0,
-        Ok(Outcome::Differs) => Kind::Differs.exit(),
+        Ok(outcome) => {
+            ctx.ui.release_warnings();
+            match outcome {
+                Outcome::Done => 0,
+                Outcome::Differs => Kind::Differs.exit(),
+            }
+        }
         Err(e) => {
             ctx.ui.error(&e);
             e.kind.exit()
