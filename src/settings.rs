@@ -232,6 +232,14 @@ impl Settings {
             Some(network) => Pool::new(&network.text, &reserved).map_err(|e| network.wrong(&e))?,
             None => Pool::new(DEFAULT_NETWORK, &reserved).map_err(|e| file.wrong(&e))?,
         };
+        let pool = match file.text("hub", "address")? {
+            None => pool,
+            Some(v) => {
+                let refused = || v.refused("is not an IPv4 address", "write it such as \"10.0.0.1\"");
+                let address = v.text.parse().map_err(|_| refused())?;
+                pool.with_hub(address).map_err(|e| v.wrong(&e))?
+            }
+        };
         let endpoint = match file.text("hub", "endpoint")? {
             Some(v) if !v.text.is_empty() => Some(v.parse()?),
             _ => None,

@@ -1,13 +1,13 @@
 //! What every command works with: the outside world, the streams and the global flags.
 
 use crate::{
-    device::{Carrier, Device},
+    device::Device,
     env::Env,
     error::{Error, Kind},
     fsx::Lock,
     model::{Location, LocationName, PrivateKey},
     output::{Color, Style, Ui},
-    settings::{Backend, Places, Settings},
+    settings::{Places, Settings},
     store::{Store, StoreError},
 };
 use anyhow::Context as _;
@@ -146,13 +146,7 @@ impl Context<'_> {
 
     /// The interface; `None` with the backend `none`.
     pub fn device(&self, settings: &Settings) -> Option<Box<dyn Device>> {
-        let carrier = match settings.backend {
-            Backend::None => return None,
-            Backend::Auto => Carrier::Auto,
-            Backend::Kernel => Carrier::Kernel,
-            Backend::Userspace => Carrier::Userspace,
-        };
-        Some(self.env.devices.open(&settings.interface, carrier))
+        super::init::carrier(settings.backend).map(|c| self.env.devices.open(&settings.interface, c))
     }
 
     /// A new private key.

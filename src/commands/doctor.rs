@@ -5,8 +5,8 @@ use crate::{
     device::DeviceError,
     error::Error,
     fsx,
-    model::LiveInterface,
-    output::json::{CheckReport, DoctorReport, Envelope},
+    model::{LiveInterface, State},
+    output::json::{CheckReport, DoctorReport, Envelope, state_of},
     settings::{Backend, Settings},
     store::{Hub, Store},
     vault::Opener,
@@ -73,10 +73,12 @@ pub(super) fn run(_: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
     pool(&mut found, &settings, &store)?;
     conf(&mut found, &settings, &store, &hub);
     let live = interface(ctx, &mut found, &settings, &store, &hub)?;
-    if live.is_some() {
+    if let Some(live) = live {
+        port(&mut found, live.listen_port.unwrap_or(settings.listen_port));
         heartbeat(ctx, &mut found, &store)?;
         forwarding(&mut found, &settings);
     }
+    sites(&mut found, &store)?;
     clock(ctx, &mut found);
 
     let faults = found.0.iter().filter(|(v, _)| *v == Verdict::Fault).count();
@@ -229,6 +231,53 @@ fn summary(steps: &[String]) -> String {
         [one] => one.clone(),
         [first, rest @ ..] => format!("{first}, and {} more", rest.len()),
     }
+}
+
+/// The kernel's list of UDP sockets must have the hub's port.
+fn port(found: &mut Findings, port: u16) {
+    let suffix = format!(":{port:04X}");
+    let lists = ["/proc/net/udp", "/proc/net/udp6"].map(|p| fsx::read(Path::new(p)).ok().flatten());
+    let bound = lists.into_iter().flatten().any(|list| {
+        let text = String::from_utf8_lossy(&list);
+        text.lines().any(|l| l.split_whitespace().nth(1).is_some_and(|a| a.ends_with(&suffix)))
+    });
+    if bound {
+        found.ok("port", format!("UDP port {port} is bound; a firewall may still close it to the outside"));
+    } else {
+        let remedy = "iwas-wg down && iwas-wg up";
+        found.warning("port", format!("nothing on this machine listens on UDP port {port}"), remedy);
+    }
+}
+
+/// Sites that were there and are not, and peers that may do more than they should.
+fn sites(found: &mut Findings, store: &Store) -> Result<(), Error> {
+    let names = |all: Vec<String>| match all.len() {
+        0..=3 => all.join(", "),
+        n => format!("{} and {} more", all[..3].join(", "), n - 3),
+    };
+    let all = store.locations()?;
+    let dark: Vec<String> =
+        all.iter().filter(|l| state_of(l) == State::Offline).map(|l| l.name.to_string()).collect();
+    if let Some(first) = dark.first().cloned() {
+        let message = format!("{} sites are offline: {}", dark.len(), names(dark));
+        let remedy = format!("iwas-wg peer reset {first}, if its router's clock went backwards");
+        found.warning("sites", message, &remedy);
+    }
+    let wider: Vec<String> = store
+        .wanted_peers()?
+        .into_iter()
+        .filter(|(_, peer)| !peer.wider.is_empty())
+        .map(|(name, _)| name.to_string())
+        .collect();
+    if let Some(first) = wider.first().cloned() {
+        let message = format!(
+            "{} adopted peers may speak for more than their own address: {}",
+            wider.len(),
+            names(wider)
+        );
+        found.warning("sites", message, &format!("iwas-wg location set {first} --allowed-ips vpn-ip-only"));
+    }
+    Ok(())
 }
 
 fn heartbeat(ctx: &Context<'_>, found: &mut Findings, store: &Store) -> Result<(), Error> {

@@ -4,6 +4,7 @@
 //! command joins the rooms and hands results to the `Ui`. Every change goes the same way: read,
 //! plan, prepare all that can fail, commit, project onto conf and interface, print.
 
+mod adopt;
 mod backup;
 mod completions;
 mod context;

@@ -80,23 +80,20 @@ fn reset(args: &ResetArgs, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
     let _lock = ctx.lock(&settings, "peer reset")?;
     let store = Context::store(&settings)?;
     let location = require(&store, &name)?;
-    let (Some(public_key), Some(vpn_ip)) = (location.public_key, location.vpn_ip) else {
+    let Some(peer) = store.wanted_peer(&name)? else {
+        if location.public_key.is_some() {
+            return Err(Error::new(Kind::Conflict, format!("the peer of {:?} is disabled", name.as_str()))
+                .hint("enable it first"));
+        }
         return Err(Error::new(Kind::NotFound, format!("location {:?} has no peer yet", name.as_str()))
             .hint(format!("run \"iwas-wg peer provision {name}\"")));
     };
-    if !location.enabled {
-        return Err(Error::new(Kind::Conflict, format!("the peer of {:?} is disabled", name.as_str())));
-    }
     if args.dry_run {
         report(ctx, "reset", true, &location, None, &format!("would reset the peer of {name}"))?;
         return Ok(Outcome::Done);
     }
     // Both in one message: there is no moment at which the address is nobody's for long.
-    let plan = Plan {
-        remove_peers: vec![public_key],
-        set_peers: vec![WantedPeer { public_key, vpn_ip }],
-        ..Plan::default()
-    };
+    let plan = Plan { remove_peers: vec![peer.public_key], set_peers: vec![peer], ..Plan::default() };
     apply(ctx, &settings, &store.hub()?, &plan).map_err(|e| e.as_kind(Kind::Device))?;
     report(ctx, "reset", false, &location, None, &format!("the hub has forgotten the sessions of {name}"))?;
     Ok(Outcome::Done)
@@ -153,7 +150,7 @@ fn provision(args: &ProvisionArgs, ctx: &mut Context<'_>) -> Result<Outcome, Err
     change.insert_peer(&name, vpn_ip, &prepared.new_peer(), location.updated_at)?;
     change.commit()?;
 
-    let peer = WantedPeer { public_key: prepared.public_key, vpn_ip };
+    let peer = WantedPeer::new(prepared.public_key, vpn_ip);
     let difference = Plan { set_peers: vec![peer], ..Plan::default() };
     let projected = project(ctx, &settings, &store, &difference);
     let said = format!("provisioned {name} at {vpn_ip}");

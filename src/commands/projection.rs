@@ -15,7 +15,7 @@ use crate::{
     vault::Opener,
     wgconf::{Conf, ConfPeerWanted, Rewrite},
 };
-use ipnet::Ipv4Net;
+use ipnet::{IpNet, Ipv4Net};
 use std::collections::HashSet;
 use zeroize::Zeroizing;
 
@@ -111,11 +111,8 @@ pub(super) fn plan_conf(
     hub: &Hub,
     pruned: &HashSet<PublicKey>,
 ) -> Result<ConfPlan, Error> {
-    let wanted: Vec<ConfPeerWanted> = store
-        .wanted_peers()?
-        .into_iter()
-        .map(|(name, peer)| ConfPeerWanted { name, public_key: peer.public_key, vpn_ip: peer.vpn_ip })
-        .collect();
+    let wanted: Vec<ConfPeerWanted> =
+        store.wanted_peers()?.into_iter().map(|(name, peer)| ConfPeerWanted { name, peer }).collect();
     let mut retired = store.retired_keys()?;
     retired.extend(pruned);
     let (conf, is_new) = current_conf(settings, hub)?;
@@ -196,6 +193,10 @@ pub(super) fn project(
     }
 }
 
+fn joined(nets: impl Iterator<Item = IpNet>) -> String {
+    nets.map(|net| net.to_string()).collect::<Vec<_>>().join(", ")
+}
+
 /// The steps of a plan in words, for people and for `--dry-run`.
 pub(super) fn steps(settings: &Settings, plan: &Plan, conf: Option<&Rewrite>) -> Vec<String> {
     let interface = &settings.interface;
@@ -219,7 +220,7 @@ pub(super) fn steps(settings: &Settings, plan: &Plan, conf: Option<&Rewrite>) ->
     steps.extend(
         plan.set_peers
             .iter()
-            .map(|p| format!("set the peer {} on {interface} to {}/32", p.public_key, p.vpn_ip)),
+            .map(|p| format!("set the peer {} on {interface} to {}", p.public_key, joined(p.allowed_ips()))),
     );
     if let Some(conf) = conf.filter(|c| c.changed) {
         steps.push(format!(

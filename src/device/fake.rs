@@ -2,7 +2,7 @@
 
 use super::{Applied, Carrier, Device, DeviceError, Devices};
 use crate::model::{InterfaceName, LiveInterface, LivePeer, PrivateKey, plan::Plan};
-use std::{cell::RefCell, net::IpAddr, rc::Rc};
+use std::{cell::RefCell, rc::Rc};
 
 /// What the fake interface holds and how it behaves.
 #[derive(Debug, Default)]
@@ -74,17 +74,17 @@ impl Device for FakeDevice {
         live.up |= plan.bring_up;
         live.peers.retain(|p| !plan.remove_peers.contains(&p.public_key));
         for wanted in &plan.set_peers {
-            let net = IpAddr::V4(wanted.vpn_ip).into();
+            let nets: Vec<_> = wanted.allowed_ips().collect();
             // As the kernel does it: an allowed IP moves to the peer that was given it last.
             for other in &mut live.peers {
-                other.allowed_ips.retain(|a| *a != net);
+                other.allowed_ips.retain(|a| !nets.contains(a));
             }
             if let Some(peer) = live.peers.iter_mut().find(|p| p.public_key == wanted.public_key) {
-                peer.allowed_ips = vec![net];
+                peer.allowed_ips = nets;
             } else {
                 live.peers.push(LivePeer {
                     public_key: wanted.public_key,
-                    allowed_ips: vec![net],
+                    allowed_ips: nets,
                     endpoint: None,
                     last_handshake: None,
                     rx_bytes: 0,

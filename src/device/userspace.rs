@@ -122,7 +122,10 @@ pub(super) fn configure(
     for peer in &plan.set_peers {
         request.push_str("public_key=");
         hex(&mut request, peer.public_key.as_bytes());
-        let _ = writeln!(request, "\nreplace_allowed_ips=true\nallowed_ip={}/32", peer.vpn_ip);
+        request.push_str("\nreplace_allowed_ips=true\n");
+        for net in peer.allowed_ips() {
+            let _ = writeln!(request, "allowed_ip={net}");
+        }
     }
     if request.as_str() == "set=1\n" {
         return Ok(());

@@ -11,7 +11,9 @@ use std::{
     io,
     time::SystemTime,
 };
-use wireguard_control::{Backend, Device as Control, DeviceUpdate, Key, PeerConfigBuilder, PeerInfo};
+use wireguard_control::{
+    AllowedIp, Backend, Device as Control, DeviceUpdate, Key, PeerConfigBuilder, PeerInfo,
+};
 
 const ENOTSUP: i32 = 95;
 const EADDRINUSE: i32 = 98;
@@ -109,9 +111,13 @@ impl SystemDevice {
         let removed =
             plan.remove_peers.iter().map(|key| PeerConfigBuilder::new(&Key(*key.as_bytes())).remove());
         let set = plan.set_peers.iter().map(|peer| {
+            let allowed: Vec<AllowedIp> = peer
+                .allowed_ips()
+                .map(|net| AllowedIp { address: net.addr(), cidr: net.prefix_len() })
+                .collect();
             PeerConfigBuilder::new(&Key(*peer.public_key.as_bytes()))
                 .replace_allowed_ips()
-                .add_allowed_ip(peer.vpn_ip.into(), 32)
+                .add_allowed_ips(&allowed)
         });
         let peers: Vec<PeerConfigBuilder> = removed.chain(set).collect();
         if empty && peers.is_empty() {

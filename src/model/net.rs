@@ -76,6 +76,7 @@ impl fmt::Display for Refusal {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pool {
     network: Ipv4Net,
+    hub: u32,
     /// Sorted, without overlaps, so that a look-up is a binary search.
     reserved: Vec<Reserved>,
 }
@@ -119,7 +120,23 @@ impl Pool {
                 _ => merged.push(r),
             }
         }
-        Ok(Self { network: net, reserved: merged })
+        let mut pool = Self { network: net, hub: 0, reserved: merged };
+        pool.hub = pool.bounds().0;
+        Ok(pool)
+    }
+
+    /// The same pool with the hub at another of its host addresses.
+    ///
+    /// # Errors
+    /// [`Invalid`] if no host of the network can have that address.
+    pub fn with_hub(mut self, address: Ipv4Addr) -> Result<Self, Invalid> {
+        let (first, last) = self.bounds();
+        self.hub = u32::from(address);
+        if (first..=last).contains(&self.hub) {
+            return Ok(self);
+        }
+        let hint = format!("write a host address of {}", self.network);
+        Err(Invalid::new("hub address", address.to_string(), "is no host of the VPN network", hint))
     }
 
     /// The network in CIDR notation.
@@ -132,9 +149,14 @@ impl Pool {
         self.network.prefix_len()
     }
 
-    /// The hub's address: the first host address.
+    /// The hub's address: the first host address unless another was given.
     pub fn hub(&self) -> Ipv4Addr {
-        Ipv4Addr::from(self.bounds().0)
+        Ipv4Addr::from(self.hub)
+    }
+
+    /// Whether the hub is where it is unless something else is said.
+    pub fn has_first_hub(&self) -> bool {
+        self.hub == self.bounds().0
     }
 
     /// First and last host address, as numbers. A /31 has no network and broadcast address.
@@ -164,7 +186,7 @@ impl Pool {
         if n > last {
             return Err(Refusal::Broadcast);
         }
-        if n == first {
+        if n == self.hub {
             return Err(Refusal::Hub);
         }
         match self.reservation(n) {
@@ -176,10 +198,11 @@ impl Pool {
     /// The lowest admissible address at or above `from` (or the pool's first), `None` past the end.
     /// Reserved ranges are jumped over whole, so the cost does not depend on their size.
     pub fn next_from(&self, from: Option<Ipv4Addr>) -> Option<Ipv4Addr> {
-        let (hub, last) = self.bounds();
-        let mut n = from.map_or(hub + 1, |a| u32::from(a).max(hub + 1));
+        let (first, last) = self.bounds();
+        let mut n = from.map_or(first, |a| u32::from(a).max(first));
         while n <= last {
             match self.reservation(n) {
+                None if n == self.hub => n += 1,
                 None => return Some(Ipv4Addr::from(n)),
                 Some(r) => n = r.last.checked_add(1)?,
             }
@@ -190,14 +213,14 @@ impl Pool {
     /// How many addresses routers can have in all, and how many more are reserved (the hub's not
     /// counted among them).
     pub fn capacity(&self) -> (u64, u64) {
-        let (hub, last) = self.bounds();
-        let all = u64::from(last - hub);
+        let (first, last) = self.bounds();
+        let all = u64::from(last - first);
         let reserved: u64 = self
             .reserved
             .iter()
-            .map(|r| (r.first.max(hub + 1), r.last.min(last)))
-            .filter(|(first, last)| first <= last)
-            .map(|(first, last)| u64::from(last - first) + 1)
+            .map(|r| (r.first.max(first), r.last.min(last)))
+            .filter(|(from, to)| from <= to)
+            .map(|(from, to)| u64::from(to - from) + 1 - u64::from((from..=to).contains(&self.hub)))
             .sum();
         (all - reserved, reserved)
     }
@@ -205,7 +228,7 @@ impl Pool {
     /// The text that identifies this pool; another network or reservation gives another text.
     pub fn fingerprint(&self) -> String {
         let reserved: Vec<String> = self.reserved.iter().map(ToString::to_string).collect();
-        format!("{} -{}", self.network, reserved.join(","))
+        format!("{} {} -{}", self.network, self.hub(), reserved.join(","))
     }
 }
 
@@ -299,12 +322,14 @@ mod tests {
     proptest! {
         /// The walk visits exactly the admissible addresses, in order.
         #[test]
-        fn the_walk_agrees_with_admits(prefix in 24u8..=31, ranges in prop::collection::vec((0u32..256, 0u32..64), 0..5)) {
+        fn the_walk_agrees_with_admits(prefix in 24u8..=31, hub in 0u32..256, ranges in prop::collection::vec((0u32..256, 0u32..64), 0..5)) {
             let reserved: Vec<Reserved> = ranges
                 .iter()
                 .map(|(a, n)| Reserved { first: 0x0a00_0000 + a, last: 0x0a00_0000 + a + n })
                 .collect();
             let p = Pool::new(&format!("10.0.0.0/{prefix}"), &reserved).expect("pool");
+            let elsewhere = p.clone().with_hub(Ipv4Addr::from(0x0a00_0000 + hub));
+            let p = elsewhere.unwrap_or(p);
             let expected: Vec<Ipv4Addr> = (0u32..512)
                 .map(|i| Ipv4Addr::from(0x0a00_0000 + i))
                 .filter(|a| p.admits(*a).is_ok())

@@ -7,16 +7,35 @@ use super::{LiveInterface, PublicKey};
 use ipnet::{IpNet, Ipv4Net};
 use std::{
     collections::{HashMap, HashSet},
-    net::Ipv4Addr,
+    net::{IpAddr, Ipv4Addr},
 };
 
 /// A peer that the store wants on the interface.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WantedPeer {
     /// The peer's public key.
     pub public_key: PublicKey,
-    /// Its only allowed IP, as a `/32`.
+    /// Its own address, allowed as a `/32`.
     pub vpn_ip: Ipv4Addr,
+    /// What else it may speak for: empty but for peers that were adopted with more.
+    pub wider: Vec<IpNet>,
+}
+
+impl WantedPeer {
+    /// A peer that speaks for itself only.
+    pub fn new(public_key: PublicKey, vpn_ip: Ipv4Addr) -> Self {
+        Self { public_key, vpn_ip, wider: Vec::new() }
+    }
+
+    /// All its allowed IPs, its own address first.
+    pub fn allowed_ips(&self) -> impl Iterator<Item = IpNet> {
+        std::iter::once(IpNet::from(IpAddr::V4(self.vpn_ip))).chain(self.wider.iter().copied())
+    }
+
+    /// Whether these are its allowed IPs, in whatever order.
+    pub fn has_exactly(&self, allowed: &[IpNet]) -> bool {
+        allowed.len() == 1 + self.wider.len() && self.allowed_ips().all(|net| allowed.contains(&net))
+    }
 }
 
 /// Everything that the store wants of the interface.
@@ -92,9 +111,8 @@ pub fn diff(wanted: &Wanted, live: Option<&LiveInterface>) -> Plan {
     let mut wanted_keys = HashSet::with_capacity(wanted.peers.len());
     for peer in &wanted.peers {
         wanted_keys.insert(peer.public_key);
-        let exact = [IpNet::from(std::net::IpAddr::V4(peer.vpn_ip))];
-        if present.get(&peer.public_key).copied() != Some(exact.as_slice()) {
-            plan.set_peers.push(*peer);
+        if !present.get(&peer.public_key).is_some_and(|allowed| peer.has_exactly(allowed)) {
+            plan.set_peers.push(peer.clone());
         }
     }
     for peer in &live.peers {
@@ -117,7 +135,7 @@ mod tests {
     }
 
     fn peer(n: u8) -> WantedPeer {
-        WantedPeer { public_key: key(n), vpn_ip: Ipv4Addr::new(10, 0, 0, n) }
+        WantedPeer::new(key(n), Ipv4Addr::new(10, 0, 0, n))
     }
 
     fn live_peer(n: u8, allowed: &[&str]) -> LivePeer {
@@ -182,6 +200,16 @@ mod tests {
         assert_eq!(plan.remove_peers, [key(8)]);
         assert_eq!(plan.foreign, [key(9)]);
         assert!(!plan.set_key && !plan.bring_up && plan.set_port.is_none() && plan.add_address.is_none());
+    }
+
+    #[test]
+    fn an_adopted_peer_keeps_what_it_had_in_any_order() {
+        let mut w = wanted(&[2], &[]);
+        w.peers[0].wider = vec!["192.168.7.0/24".parse().expect("net")];
+        let there = |allowed: &[&str]| diff(&w, Some(&live(vec![live_peer(2, allowed)])));
+        assert!(there(&["192.168.7.0/24", "10.0.0.2/32"]).is_empty());
+        assert_eq!(there(&["10.0.0.2/32"]).set_peers, w.peers);
+        assert_eq!(there(&["10.0.0.2/32", "192.168.7.0/24", "0.0.0.0/0"]).set_peers, w.peers);
     }
 
     #[test]

@@ -244,6 +244,27 @@ pub struct HubChange {
     pub foreign_peers: Vec<String>,
 }
 
+/// `init --adopt`.
+#[derive(Debug, Serialize)]
+pub struct AdoptReport {
+    /// Whether anything was made.
+    pub changed: bool,
+    /// `adopted`.
+    pub action: &'static str,
+    /// Whether this is only what would be done.
+    pub dry_run: bool,
+    /// The interface.
+    pub interface: String,
+    /// The hub's public key.
+    pub public_key: String,
+    /// Names of the new locations, sorted.
+    pub adopted: Vec<String>,
+    /// Those among them that may speak for more than their own address.
+    pub wider: Vec<String>,
+    /// Keys of the peers that were left alone.
+    pub left: Vec<String>,
+}
+
 /// One check of `doctor`.
 #[derive(Debug, Serialize)]
 pub struct CheckReport {

@@ -25,6 +25,7 @@ const KNOWN: &[(&str, &[Key])] = &[
             ("endpoint", Some("IWAS_WG_ENDPOINT")),
             ("listen_port", Some("IWAS_WG_LISTEN_PORT")),
             ("network", Some("IWAS_WG_NETWORK")),
+            ("address", None),
             ("reserved", None),
             ("conf", Some("IWAS_WG_CONF")),
             ("backend", Some("IWAS_WG_BACKEND")),

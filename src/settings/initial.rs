@@ -29,6 +29,12 @@ pub struct Initial<'a> {
 pub fn text(i: &Initial<'_>) -> String {
     let quote = |s: &str| toml::Value::from(s).to_string();
     let endpoint = i.endpoint.map(ToString::to_string).unwrap_or_default();
+    // Only a hub that was there before has its address elsewhere than first.
+    let address = if i.pool.has_first_hub() {
+        String::new()
+    } else {
+        format!("address     = {}\n", quote(&i.pool.hub().to_string()))
+    };
     format!(
         r#"# Settings of iwas-wg. A line that begins with # shows a default.
 
@@ -39,7 +45,7 @@ endpoint    = {endpoint}
 listen_port = {listen_port}
 # The hub takes the first host address, routers get the rest.
 network     = {network}
-# Addresses, ranges and blocks that are never handed out.
+{address}# Addresses, ranges and blocks that are never handed out.
 # reserved  = ["10.0.0.2-10.0.0.9", "10.0.0.128/28"]
 conf        = {conf}
 # auto | kernel | userspace | none (store, conf and scripts only)
@@ -74,6 +80,7 @@ metrics_file  = ""
         endpoint = quote(&endpoint),
         listen_port = i.listen_port,
         network = quote(&i.pool.network().to_string()),
+        address = address,
         conf = quote(&i.conf.display().to_string()),
         backend = quote(i.backend.as_str()),
         recipient = quote(i.recipient),

@@ -4,6 +4,7 @@ use super::{Change, Store, StoreError};
 use crate::model::{
     Description, KeyMode, Location, LocationName, Org, PublicKey, Reading, Tags, plan::WantedPeer,
 };
+use ipnet::IpNet;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, types::Type};
 use std::{net::Ipv4Addr, str::FromStr};
@@ -122,18 +123,18 @@ impl Store {
     /// # Errors
     /// [`StoreError`] if reading fails.
     pub fn wanted_peers(&self) -> Result<Vec<(LocationName, WantedPeer)>, StoreError> {
-        let mut query = self.conn.prepare_cached(
-            "SELECT l.name, p.public_key, l.vpn_ip FROM peer p JOIN location l ON l.id = p.location_id
-              WHERE p.enabled = 1 ORDER BY l.name",
-        )?;
-        let rows = query.query_map([], |r| {
-            let peer = WantedPeer {
-                public_key: PublicKey::from_bytes(r.get(1)?),
-                vpn_ip: Ipv4Addr::from(r.get::<_, u32>(2)?),
-            };
-            Ok((parsed(r, 0)?, peer))
-        })?;
+        let mut query = self.conn.prepare_cached(&format!("{WANTED} ORDER BY l.name"))?;
+        let rows = query.query_map([], wanted)?;
         Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// The peer of one location as interface and conf must hold it, if it has an enabled one.
+    ///
+    /// # Errors
+    /// [`StoreError`] if reading fails.
+    pub fn wanted_peer(&self, name: &LocationName) -> Result<Option<WantedPeer>, StoreError> {
+        let mut query = self.conn.prepare_cached(&format!("{WANTED} AND l.name = ?1"))?;
+        Ok(query.query_row([name.as_str()], wanted).optional()?.map(|(_, peer)| peer))
     }
 }
 
@@ -189,6 +190,20 @@ impl Change<'_> {
              SELECT id, ?2, ?3, ?4 FROM location WHERE name = ?1",
         )?
         .execute((name.as_str(), peer.public_key.as_bytes(), peer.sealed_key, now.as_second()))?;
+        Ok(())
+    }
+
+    /// Says what else than its own address a peer may speak for.
+    ///
+    /// # Errors
+    /// [`StoreError`] if writing fails.
+    pub fn set_wider_allowed(&self, name: &LocationName, wider: &[IpNet]) -> Result<(), StoreError> {
+        let text = wider.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
+        self.prepare_cached(
+            "UPDATE peer SET wider_allowed = ?2
+              WHERE location_id = (SELECT id FROM location WHERE name = ?1)",
+        )?
+        .execute((name.as_str(), Some(text).filter(|t| !t.is_empty())))?;
         Ok(())
     }
 
@@ -258,6 +273,21 @@ fn location(conn: &Connection, name: &LocationName) -> Result<Option<Location>, 
     let mut tags = conn.prepare_cached("SELECT key, value FROM tag WHERE location_id = ?1")?;
     location.tags = tags.query_map([id], |r| Ok((r.get(0)?, r.get(1)?)))?.collect::<Result<_, _>>()?;
     Ok(Some(location))
+}
+
+const WANTED: &str = "SELECT l.name, p.public_key, l.vpn_ip, p.wider_allowed
+       FROM peer p JOIN location l ON l.id = p.location_id WHERE p.enabled = 1";
+
+fn wanted(r: &Row<'_>) -> rusqlite::Result<(LocationName, WantedPeer)> {
+    let wider = match r.get_ref(3)?.as_str_or_null()? {
+        None => Vec::new(),
+        Some(text) => text
+            .split(',')
+            .map(|net| net.parse().map_err(conversion(3, Type::Text)))
+            .collect::<Result<_, _>>()?,
+    };
+    let vpn_ip = Ipv4Addr::from(r.get::<_, u32>(2)?);
+    Ok((parsed(r, 0)?, WantedPeer { public_key: PublicKey::from_bytes(r.get(1)?), vpn_ip, wider }))
 }
 
 /// A location without its tags, and its row number.

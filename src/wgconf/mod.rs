@@ -12,10 +12,10 @@ mod rewrite;
 #[cfg(test)]
 mod tests;
 
-use crate::model::{LocationName, PrivateKey, PublicKey};
+use crate::model::{LocationName, PrivateKey, PublicKey, plan::WantedPeer};
 use ipnet::{IpNet, Ipv4Net};
 use parse::{Block, Kind, Line, Setting};
-use std::{fmt, net::Ipv4Addr};
+use std::fmt;
 use zeroize::Zeroizing;
 
 /// Why a text is no conf that can be rewritten safely.
@@ -89,10 +89,8 @@ pub struct ConfPeer {
 pub struct ConfPeerWanted {
     /// The location, written as `# friendly_name = NAME`.
     pub name: LocationName,
-    /// Its public key.
-    pub public_key: PublicKey,
-    /// Its only allowed IP, written as `/32`.
-    pub vpn_ip: Ipv4Addr,
+    /// Its public key and allowed IPs.
+    pub peer: WantedPeer,
 }
 
 /// The conf as it shall be. `Debug` leaves out the text, because it holds the private key.

@@ -41,8 +41,8 @@ impl Conf {
     /// Rewriting the result with the same arguments changes nothing.
     pub fn rewrite(&self, wanted: &[ConfPeerWanted], retired: &HashSet<PublicKey>) -> Rewrite {
         let by_key: HashMap<PublicKey, usize> =
-            wanted.iter().enumerate().rev().map(|(i, peer)| (peer.public_key, i)).collect();
-        let addresses: HashSet<Ipv4Addr> = wanted.iter().map(|peer| peer.vpn_ip).collect();
+            wanted.iter().enumerate().rev().map(|(i, wanted)| (wanted.peer.public_key, i)).collect();
+        let addresses: HashSet<Ipv4Addr> = wanted.iter().map(|wanted| wanted.peer.vpn_ip).collect();
         let mut present = vec![false; wanted.len()];
         let (mut seen_foreign, mut seen_claiming) = (HashSet::new(), HashSet::new());
         let (mut foreign, mut claiming) = (Vec::new(), Vec::new());
@@ -72,13 +72,13 @@ impl Conf {
         let absent: Vec<&ConfPeerWanted> = wanted
             .iter()
             .enumerate()
-            .filter(|(i, peer)| !present[*i] && by_key.get(&peer.public_key) == Some(i))
+            .filter(|(i, peer)| !present[*i] && by_key.get(&peer.peer.public_key) == Some(i))
             .map(|(_, peer)| peer)
             .collect();
         let updated = verdicts.iter().filter(|v| matches!(v, Verdict::Correct(..))).count();
         let removed = verdicts.iter().filter(|v| matches!(v, Verdict::Remove)).count();
         Rewrite {
-            text: self.write(&verdicts, &absent, updated),
+            text: self.write(&verdicts, &absent),
             changed: updated + removed + absent.len() > 0,
             added: absent.len(),
             updated,
@@ -90,13 +90,11 @@ impl Conf {
 
     fn faults(&self, block: &Block, wanted: &ConfPeerWanted) -> Faults {
         let mut names = block.body().filter_map(|i| self.friendly_name(i));
-        let mut allowed = self.allowed_ips(block).peekable();
-        let right = |net: Option<ipnet::IpNet>| {
-            net.is_some_and(|net| net.addr() == wanted.vpn_ip && net.prefix_len() == 32)
-        };
+        // One that cannot be read is wrong, whatever it was meant to be.
+        let allowed: Option<Vec<ipnet::IpNet>> = self.allowed_ips(block).collect();
         Faults {
             name: !(names.next() == Some(wanted.name.as_str()) && names.next().is_none()),
-            allowed_ips: allowed.peek().is_none() || !allowed.all(right),
+            allowed_ips: !allowed.is_some_and(|allowed| wanted.peer.has_exactly(&allowed)),
         }
     }
 
@@ -107,13 +105,12 @@ impl Conf {
         })
     }
 
-    fn write(
-        &self,
-        verdicts: &[Verdict<'_>],
-        absent: &[&ConfPeerWanted],
-        updated: usize,
-    ) -> Zeroizing<Vec<u8>> {
-        let mut out = Writer::new(self, absent.len() + updated);
+    fn write(&self, verdicts: &[Verdict<'_>], absent: &[&ConfPeerWanted]) -> Zeroizing<Vec<u8>> {
+        let corrected = verdicts.iter().filter_map(|v| match v {
+            Verdict::Correct(wanted, _) => Some(*wanted),
+            _ => None,
+        });
+        let mut out = Writer::new(self, absent.iter().copied().chain(corrected));
         let mut next = 0;
         for (block, verdict) in self.blocks.iter().zip(verdicts) {
             match verdict {
@@ -145,8 +142,16 @@ impl Conf {
     }
 }
 
+/// The value of a peer's `AllowedIPs` line.
+fn allowed_ips(wanted: &ConfPeerWanted) -> String {
+    wanted.peer.allowed_ips().map(|net| net.to_string()).collect::<Vec<_>>().join(", ")
+}
+
 /// The most that one corrected or appended peer can add, in bytes.
 const PEER_MAX: usize = 256;
+
+/// The most that one allowed IP can take, in bytes.
+const NET_MAX: usize = 48;
 
 /// The text being written, and which line of the old one was copied last.
 struct Writer<'a> {
@@ -157,10 +162,11 @@ struct Writer<'a> {
 }
 
 impl<'a> Writer<'a> {
-    fn new(conf: &'a Conf, peers: usize) -> Self {
+    fn new<'b>(conf: &'a Conf, peers: impl Iterator<Item = &'b ConfPeerWanted>) -> Self {
         let crlf = !conf.lines.is_empty() && parse::ending(conf.line(0)) == "\r\n";
         // Sized at once: a buffer that grows leaves the private key behind where it was.
-        let size = conf.text.len() + peers * PEER_MAX + conf.blocks.len() * 2;
+        let added: usize = peers.map(|p| PEER_MAX + p.peer.wider.len() * NET_MAX).sum();
+        let size = conf.text.len() + added + conf.blocks.len() * 2;
         Self {
             conf,
             text: Zeroizing::new(Vec::with_capacity(size)),
@@ -192,7 +198,7 @@ impl<'a> Writer<'a> {
     fn corrected(&mut self, block: &Block, wanted: &ConfPeerWanted, faults: &Faults) {
         let conf = self.conf;
         let name = format!("# friendly_name = {}", wanted.name);
-        let allowed = format!("{}/32", wanted.vpn_ip);
+        let allowed = allowed_ips(wanted);
         let mut named = block.body().any(|i| conf.friendly_name(i).is_some());
         let has_allowed = block.body().any(|i| conf.lines[i].kind == Kind::Peer(Setting::AllowedIps));
         if !named {
@@ -228,8 +234,8 @@ impl<'a> Writer<'a> {
         }
         self.insert("[Peer]");
         self.insert(&format!("# friendly_name = {}", peer.name));
-        self.insert(&format!("PublicKey = {}", peer.public_key));
-        self.insert(&format!("AllowedIPs = {}/32", peer.vpn_ip));
+        self.insert(&format!("PublicKey = {}", peer.peer.public_key));
+        self.insert(&format!("AllowedIPs = {}", allowed_ips(peer)));
     }
 
     /// Writes a line of our own, below a complete one.

@@ -2,7 +2,7 @@
 
 use super::*;
 use proptest::prelude::*;
-use std::collections::HashSet;
+use std::{collections::HashSet, net::Ipv4Addr};
 
 const HUB: &str = "dwdtCnMYpX08FsFyUbJmRd9ML4frwJkqsXf7pR25LCo=";
 
@@ -17,7 +17,7 @@ fn ip(n: u32) -> Ipv4Addr {
 }
 
 fn wanted(n: u32) -> ConfPeerWanted {
-    ConfPeerWanted { name: format!("site-{n}").parse().expect("name"), public_key: key(n), vpn_ip: ip(n) }
+    ConfPeerWanted { name: format!("site-{n}").parse().expect("name"), peer: WantedPeer::new(key(n), ip(n)) }
 }
 
 fn conf(text: &str) -> Conf {
@@ -237,11 +237,12 @@ fn a_hundred_thousand_peers_take_seconds_and_not_minutes() {
     let second = Conf::parse(&first.text).expect("conf").rewrite(&want, &HashSet::new());
     assert_eq!((first.added, second.changed), (100_000, false));
     let full = Conf::parse(&first.text).expect("conf");
-    let gone = want.iter().map(|peer| peer.public_key).collect();
+    let gone = want.iter().map(|wanted| wanted.peer.public_key).collect();
     assert_eq!(full.rewrite(&[], &gone).removed, 100_000);
     // Strangers in all the places: the same addresses under other keys.
-    let moved: Vec<_> =
-        (1..=100_000).map(|n| ConfPeerWanted { public_key: key(n + 200_000), ..wanted(n) }).collect();
+    let moved: Vec<_> = (1..=100_000)
+        .map(|n| ConfPeerWanted { peer: WantedPeer::new(key(n + 200_000), ip(n)), ..wanted(n) })
+        .collect();
     let claimed = full.rewrite(&moved, &HashSet::new());
     assert_eq!((claimed.foreign.len(), claimed.claiming.len()), (100_000, 100_000));
     // A few seconds unoptimized; a quadratic step would take minutes.

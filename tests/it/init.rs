@@ -38,7 +38,10 @@ fn a_second_init_says_what_exists_and_changes_nothing() {
     for file in ["config.toml", "iwas-wg.db", "identity.txt", "wg0.conf"] {
         assert!(error.contains(file), "{error}");
     }
-    assert_eq!(hint, "hint: nothing was changed; use --root for another hub, or move the files away");
+    assert_eq!(
+        hint,
+        "hint: nothing was changed; use --root for another hub, --adopt for a conf that is in use, or move the files away"
+    );
     assert_eq!(tree(hub.root()), before);
 }
 

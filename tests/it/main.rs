@@ -3,6 +3,7 @@
 #![allow(missing_docs, reason = "tests are named by what they show")]
 
 mod addresses;
+mod adopt;
 mod backup;
 mod bad_input;
 mod conf;

@@ -185,7 +185,7 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
     let mut difference = Plan::default();
     if let (Some(peer), Some(ip)) = (&prepared, vpn_ip) {
         change.insert_peer(name, ip, &peer.new_peer(), now)?;
-        difference.set_peers.push(WantedPeer { public_key: peer.public_key, vpn_ip: ip });
+        difference.set_peers.push(WantedPeer::new(peer.public_key, ip));
     }
     change.commit()?;
 

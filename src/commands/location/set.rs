@@ -2,13 +2,17 @@
 
 use super::{parse_tags, report};
 use crate::{
-    commands::{Context, Outcome, context::require, location_names},
+    commands::{Context, Outcome, context::require, location_names, projection::project},
     error::{Error, Kind},
-    model::{Description, LocationName, Org, location::check_tag_key},
+    model::{
+        Description, LocationName, Org,
+        location::check_tag_key,
+        plan::{Plan, WantedPeer},
+    },
     store::Edit,
 };
 
-/// Change what is said of a location; its peer is not touched
+/// Change what is said of a location; its key and address stay
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "Examples:
   iwas-wg location set cafe-central --org acme --tag city=graz
@@ -35,9 +39,18 @@ pub(super) struct Args {
     /// Remove this tag (can be repeated)
     #[arg(long = "untag", value_name = "K")]
     untags: Vec<String>,
+    /// End what an adopted peer may speak for besides its own address
+    #[arg(long, value_name = "WHAT")]
+    allowed_ips: Option<AllowedIps>,
     /// Say what would be done, and change nothing
     #[arg(short = 'n', long)]
     dry_run: bool,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum AllowedIps {
+    /// Its own address and nothing else
+    VpnIpOnly,
 }
 
 pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
@@ -56,6 +69,7 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
             .hint("use either --tag or --untag"));
     }
     let asked = org.is_some() || args.no_org || description.is_some() || args.no_description;
+    let asked = asked || args.allowed_ips.is_some();
     if !asked && tags.is_empty() && args.untags.is_empty() {
         return Err(Error::new(Kind::Usage, "there is nothing to set")
             .hint("see \"iwas-wg location set --help\" for what can be set"));
@@ -74,7 +88,10 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
     }
     after.tags.retain(|k, _| !args.untags.contains(k));
     after.tags.extend(tags);
-    if after == before {
+    // The peer as it is now, if it is to be narrowed and is not narrow already.
+    let peer = if args.allowed_ips.is_some() { store.wanted_peer(&name)? } else { None };
+    let wide = peer.filter(|p| !p.wider.is_empty());
+    if after == before && wide.is_none() {
         report(ctx, "unchanged", args.dry_run, &before, None, &format!("{name} is so already"))?;
         return Ok(Outcome::Done);
     }
@@ -90,7 +107,17 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
         tags: (after.tags != before.tags).then_some(&after.tags),
     };
     change.edit_location(&name, &edit, after.updated_at)?;
+    if wide.is_some() {
+        change.set_wider_allowed(&name, &[])?;
+    }
     change.commit()?;
+    if let Some(peer) = wide {
+        let narrow = WantedPeer::new(peer.public_key, peer.vpn_ip);
+        let difference = Plan { set_peers: vec![narrow], ..Plan::default() };
+        let projected = project(ctx, &settings, &store, &difference);
+        let printed = report(ctx, "updated", false, &after, None, &format!("changed {name}"));
+        return projected.and(printed).map(|()| Outcome::Done);
+    }
     report(ctx, "updated", false, &after, None, &format!("changed {name}"))?;
     Ok(Outcome::Done)
 }

@@ -37,6 +37,9 @@ CREATE TABLE peer (
     -- The private key sealed with age; only in key mode 'stored'.
     sealed_key     BLOB,
     enabled        INTEGER NOT NULL DEFAULT 1 CHECK (enabled IN (0, 1)),
+    -- What an adopted peer may speak for besides its own address: networks in CIDR notation with
+    -- commas between; NULL for every peer that was made here.
+    wider_allowed  TEXT CHECK (length(wider_allowed) > 0),
     provisioned_at INTEGER NOT NULL
 ) STRICT;
 

@@ -1,0 +1,305 @@
+//! `iwas-wg init --adopt`: a hub that already runs becomes ours without its routers noticing.
+//!
+//! Conf and interface are read and not written: every peer becomes a location with the address
+//! and allowed IPs it has, its private key staying where it is. The first `sync` afterwards adds
+//! names to the conf and nothing to the interface.
+
+mod source;
+
+use super::{Context, Outcome, init};
+use crate::{
+    error::{Error, Kind},
+    model::{
+        Endpoint, InterfaceName, KeyMode, LiveInterface, Location, LocationName, Pool, PrivateKey, PublicKey,
+        Tags, name::NAME_MAX,
+    },
+    output::json::{AdoptReport, Envelope},
+    settings::Backend,
+    store::{Hub, NewPeer, Store},
+};
+use ipnet::{IpNet, Ipv4Net};
+use jiff::Timestamp;
+use source::{Found, FoundPeer};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    net::Ipv4Addr,
+    path::Path,
+};
+
+/// What `init --adopt` was told.
+pub(super) struct Wish<'a> {
+    pub(super) interface: &'a InterfaceName,
+    pub(super) endpoint: Option<Endpoint>,
+    pub(super) network: Option<&'a str>,
+    pub(super) listen_port: Option<u16>,
+    pub(super) backend: Backend,
+    pub(super) from: Option<&'a Path>,
+    pub(super) names: Option<&'a Path>,
+    pub(super) dry_run: bool,
+}
+
+/// A peer on its way to become a location.
+struct Adopted {
+    location: Location,
+    public_key: PublicKey,
+    wider: Vec<IpNet>,
+}
+
+pub(super) fn run(wish: &Wish<'_>, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
+    let places = ctx.places();
+    let conf_path = places.default_conf(wish.interface);
+    let from = wish.from.unwrap_or(&conf_path);
+    init::refuse_existing(&[&places.config, &places.database, &places.default_identity()])?;
+    let mut found = source::read(from)?;
+    let live = read_live(ctx, wish)?;
+    if let Some(live) = &live {
+        agree(&found, live, from)?;
+        add_live_peers(&mut found, live);
+    }
+    let key = found.private_key.take().ok_or_else(|| {
+        Error::new(Kind::BadState, format!("{} has no PrivateKey", from.display()))
+            .hint("adopt the conf that wg-quick or \"wg showconf\" gives, as root")
+    })?;
+    let pool = pool(wish, &found, live.as_ref(), from)?;
+    let listen_port = wish
+        .listen_port
+        .or(found.listen_port)
+        .or_else(|| live.as_ref().and_then(|l| l.listen_port))
+        .unwrap_or(51820);
+    let names = wish.names.map(source::read_names).transpose()?.unwrap_or_default();
+    let (adopted, left) = locations(&found, &names, &pool, ctx.now())?;
+
+    let endpoint = wish.endpoint.clone().or(found.endpoint);
+    if !wish.dry_run {
+        // A conf of another kind was read: ours is written from the store by the first sync.
+        let keep_conf = conf_path.exists();
+        let made = init::Making {
+            interface: wish.interface,
+            endpoint: endpoint.as_ref(),
+            pool: &pool,
+            listen_port,
+            backend: wish.backend,
+            key: &key,
+            write_conf: !keep_conf,
+        };
+        init::make(ctx, &made, |store, hub| fill(store, hub, &adopted))?;
+    }
+    report(ctx, wish, &key, &adopted, &left, endpoint.is_none())
+}
+
+/// The interface as it runs, if it does and may be read.
+fn read_live(ctx: &Context<'_>, wish: &Wish<'_>) -> Result<Option<LiveInterface>, Error> {
+    match init::carrier(wish.backend) {
+        None => Ok(None),
+        Some(carrier) => Ok(ctx.env.devices.open(wish.interface, carrier).read()?),
+    }
+}
+
+/// The file and the interface must be the same hub.
+fn agree(found: &Found, live: &LiveInterface, from: &Path) -> Result<(), Error> {
+    match (found.private_key.as_ref().map(PrivateKey::public), live.public_key) {
+        (Some(a), Some(b)) if a != b => Err(Error::new(
+            Kind::Conflict,
+            format!("{} has another private key than the running interface ({a}, {b})", from.display()),
+        )
+        .hint("adopt the conf that belongs to the interface, or name the interface with --interface")),
+        _ => Ok(()),
+    }
+}
+
+/// Peers that somebody added with `wg set` and never wrote down.
+fn add_live_peers(found: &mut Found, live: &LiveInterface) {
+    let known: BTreeSet<PublicKey> = found.peers.iter().map(|p| p.public_key).collect();
+    for peer in live.peers.iter().filter(|p| !known.contains(&p.public_key)) {
+        let allowed_ips = peer.allowed_ips.clone();
+        found.peers.push(FoundPeer { public_key: peer.public_key, allowed_ips, name: None, note: None });
+    }
+}
+
+/// The VPN network: the one that was named, else that of the hub's own address.
+fn pool(wish: &Wish<'_>, found: &Found, live: Option<&LiveInterface>, from: &Path) -> Result<Pool, Error> {
+    let live = live.map(|l| l.addresses.clone()).unwrap_or_default();
+    let address: Option<Ipv4Net> = found.addresses.iter().copied().chain(live).find(|a| a.prefix_len() < 32);
+    let network = wish.network.map(str::to_owned).or_else(|| address.map(|a| a.trunc().to_string()));
+    let network = network.ok_or_else(|| {
+        Error::new(Kind::Usage, format!("{} names no VPN network", from.display()))
+            .hint("name it with --network, such as --network 10.0.0.0/24")
+    })?;
+    let pool = Pool::new(&network, &[])?;
+    match address.filter(|a| pool.network().contains(&a.addr())) {
+        Some(address) => Ok(pool.with_hub(address.addr())?),
+        None => Ok(pool),
+    }
+}
+
+/// Locations for all peers that have an address of the pool, and the keys of those that have not.
+fn locations(
+    found: &Found,
+    names: &HashMap<PublicKey, LocationName>,
+    pool: &Pool,
+    now: Timestamp,
+) -> Result<(Vec<Adopted>, Vec<PublicKey>), Error> {
+    let (mut adopted, mut left) = (Vec::new(), Vec::new());
+    let mut taken_names: BTreeSet<String> = names.values().map(ToString::to_string).collect();
+    let mut taken: BTreeMap<Ipv4Addr, PublicKey> = BTreeMap::new();
+    for peer in &found.peers {
+        let own = peer.allowed_ips.iter().find_map(|net| match net {
+            IpNet::V4(n) if n.prefix_len() == 32 && pool.admits(n.addr()).is_ok() => Some(n.addr()),
+            _ => None,
+        });
+        let Some(vpn_ip) = own else {
+            left.push(peer.public_key);
+            continue;
+        };
+        if let Some(other) = taken.insert(vpn_ip, peer.public_key) {
+            return Err(Error::new(
+                Kind::Conflict,
+                format!("the peers {other} and {} both have {vpn_ip}", peer.public_key),
+            )
+            .hint("only one of them is heard; remove the other first"));
+        }
+        let name = match names.get(&peer.public_key) {
+            Some(name) => name.clone(),
+            None => free_name(peer, vpn_ip, &mut taken_names)?,
+        };
+        let description = peer.note.as_ref().filter(|n| n.as_str() != name.as_str());
+        let wider: Vec<IpNet> =
+            peer.allowed_ips.iter().copied().filter(|n| n.addr() != vpn_ip || n.prefix_len() != 32).collect();
+        adopted.push(Adopted {
+            location: Location {
+                name,
+                org: None,
+                description: description.and_then(|d| d.parse().ok()),
+                tags: Tags::new(),
+                vpn_ip: Some(vpn_ip),
+                key_mode: KeyMode::Router,
+                public_key: Some(peer.public_key),
+                enabled: true,
+                reading: None,
+                created_at: now,
+                updated_at: now,
+            },
+            public_key: peer.public_key,
+            wider,
+        });
+    }
+    Ok((adopted, left))
+}
+
+/// The name that people gave the peer, made to fit, else one from its address; never one twice.
+fn free_name(
+    peer: &FoundPeer,
+    vpn_ip: Ipv4Addr,
+    taken: &mut BTreeSet<String>,
+) -> Result<LocationName, Error> {
+    let base = peer.name.as_deref().map(fitted).filter(|n| !n.is_empty());
+    let base = base.unwrap_or_else(|| format!("peer-{vpn_ip}"));
+    let mut name = base.clone();
+    for n in 2.. {
+        if taken.insert(name.clone()) {
+            break;
+        }
+        name = format!("{}-{n}", &base[..base.len().min(NAME_MAX - 8)]);
+    }
+    Ok(name.parse()?)
+}
+
+/// What a comment says, in the letters of a name.
+fn fitted(text: &str) -> String {
+    let mut name = String::new();
+    for c in text.chars().flat_map(char::to_lowercase) {
+        match c {
+            'a'..='z' | '0'..='9' | '.' | '_' => name.push(c),
+            _ if name.ends_with('-') => {}
+            _ => name.push('-'),
+        }
+    }
+    let name = name.trim_matches(|c: char| !c.is_ascii_alphanumeric());
+    name.chars().take(NAME_MAX).collect::<String>().trim_end_matches('-').to_owned()
+}
+
+/// Writes all locations in one transaction.
+fn fill(store: &mut Store, _: &Hub, adopted: &[Adopted]) -> Result<(), Error> {
+    let change = store.change()?;
+    for a in adopted {
+        let l = &a.location;
+        change.insert_location(l)?;
+        let peer = NewPeer { public_key: a.public_key, sealed_key: None, key_mode: l.key_mode };
+        if let Some(vpn_ip) = l.vpn_ip {
+            change.insert_peer(&l.name, vpn_ip, &peer, l.created_at)?;
+        }
+        if !a.wider.is_empty() {
+            change.set_wider_allowed(&l.name, &a.wider)?;
+        }
+    }
+    Ok(change.commit()?)
+}
+
+fn report(
+    ctx: &mut Context<'_>,
+    wish: &Wish<'_>,
+    key: &PrivateKey,
+    adopted: &[Adopted],
+    left: &[PublicKey],
+    endpoint_missing: bool,
+) -> Result<Outcome, Error> {
+    let wider: Vec<&Adopted> = adopted.iter().filter(|a| !a.wider.is_empty()).collect();
+    if ctx.ui.is_json() {
+        let names = |all: &mut dyn Iterator<Item = &Adopted>| -> Vec<String> {
+            let mut names: Vec<String> = all.map(|a| a.location.name.to_string()).collect();
+            names.sort();
+            names
+        };
+        ctx.ui.json(&Envelope::new(AdoptReport {
+            changed: !wish.dry_run,
+            action: "adopted",
+            dry_run: wish.dry_run,
+            interface: wish.interface.to_string(),
+            public_key: key.public().to_string(),
+            adopted: names(&mut adopted.iter()),
+            wider: names(&mut wider.into_iter()),
+            left: left.iter().map(ToString::to_string).collect(),
+        }))?;
+        return Ok(Outcome::Done);
+    }
+    let verb = if wish.dry_run { "would adopt" } else { "adopted" };
+    for a in adopted {
+        let at = a.location.vpn_ip.map(|ip| ip.to_string()).unwrap_or_default();
+        ctx.ui.say(&format!("{verb} {} at {at}", a.location.name));
+    }
+    for a in wider {
+        let nets = a.wider.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        let name = &a.location.name;
+        ctx.ui.warn(&format!(
+            "{name} may also speak for {nets}; \"iwas-wg location set {name} --allowed-ips vpn-ip-only\" ends that"
+        ));
+    }
+    for peer in left {
+        ctx.ui.warn(&format!(
+            "the peer {peer} has no address of its own in the VPN network; it was left alone"
+        ));
+    }
+    ctx.ui.say(&format!("{verb} the hub {} with {} locations", key.public(), adopted.len()));
+    if endpoint_missing {
+        ctx.ui.warn("hub.endpoint is empty; set it in the settings before you add a location");
+    }
+    Ok(Outcome::Done)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fitted;
+
+    #[test]
+    fn comments_become_names() {
+        for (text, name) in [
+            ("Café Central", "caf-central"),
+            ("site_07.vienna", "site_07.vienna"),
+            ("  -- Bob's laptop --", "bob-s-laptop"),
+            ("???", ""),
+            (&"x".repeat(80), &"x".repeat(63)),
+        ] {
+            assert_eq!(fitted(text), name);
+        }
+    }
+}
