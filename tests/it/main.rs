@@ -1,1 +1,4 @@
-//! placeholder
+//! The whole program and its rooms, in process.
+
+mod routeros;
+mod script;

@@ -38,8 +38,9 @@
   :if ([:len $iwPids] = 0) do={ :set iwBad "$iwBad; no peer with the comment $iwTag" }
   :foreach iwI in=$iwPids do={
     :local iwTo [:tostr [/interface wireguard peers get $iwI endpoint-address]]
-    :local iwToPort [/interface wireguard peers get $iwI endpoint-port]
-    :put ("iwas-wg: endpoint $iwTo port $iwToPort, in use " . [:tostr [/interface wireguard peers get $iwI current-endpoint-address]])
+    :local iwToPort [:tonum [/interface wireguard peers get $iwI endpoint-port]]
+    :put "iwas-wg: endpoint $iwTo port $iwToPort"
+    :do { :put ("iwas-wg: endpoint in use " . [:tostr [/interface wireguard peers get $iwI current-endpoint-address]]) } on-error={ }
     :if (($iwTo != $iwEp) or ($iwToPort != $iwPort)) do={ :set iwBad "$iwBad; the endpoint is not $iwEp port $iwPort" }
     :if ([:tostr [/interface wireguard peers get $iwI public-key]] != $iwPub) do={ :set iwBad "$iwBad; the hub has another public key" }
     :if ([/interface wireguard peers get $iwI disabled]) do={ :set iwBad "$iwBad; the peer is disabled" }

@@ -14,11 +14,18 @@
 {
   :local iwTag "iwas-wg:cafe-central"
   :local iwIf "wireguard-iwas"
+  :local iwMine "hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo="
   # 1. Look before touching anything.
   :foreach iwI in=[/interface find where name=$iwIf] do={
     :local iwHas [:tostr [/interface get $iwI comment]]
     :if ($iwHas != $iwTag) do={
       :local iwOurs false
+      :if ($iwHas ~ "^iwas-wg:") do={
+        # The same key under another tag: this very router, renamed on the hub.
+        :foreach iwJ in=[/interface wireguard find where name=$iwIf] do={
+          :if ([:tostr [/interface wireguard get $iwJ public-key]] = $iwMine) do={ :set iwOurs true }
+        }
+      }
       :if ((!$iwOurs) and ([:len [/interface wireguard find where comment=$iwTag]] = 0)) do={ :error "iwas-wg: interface $iwIf is not ours (comment: $iwHas). Nothing was removed" }
       :if ($iwOurs) do={ :set iwTag $iwHas }
     }
