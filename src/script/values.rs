@@ -152,7 +152,9 @@ pub(super) fn of_script(site: &Site<'_>, kind: Kind) -> Values {
     v.set("management_services", Value::text(&services.join(",")));
     v.set("management_rules", Value::Number(rules));
     v.flags = vec![
-        ("makes_objects", kind != Kind::Check),
+        ("install", kind == Kind::Install),
+        ("only_ours", matches!(kind, Kind::Rotate | Kind::Remove)),
+        ("check", kind == Kind::Check),
         ("private_key", private_key.is_some()),
         ("known_key", known_key.is_some()),
         ("keep_key", private_key.is_none() && site.location.key_mode != KeyMode::Router),

@@ -34,10 +34,6 @@
     :set iwSay ("iwas-wg: configured, but NO HANDSHAKE: the hub knows another key; run there: iwas-wg peer provision " . {{name}} . " --public-key $iwOwn")
   }
 #end
-#if !keepalive
-  # Nothing else would be sent now: a question to the hub makes the router call it.
-  :do { :local iwIp [:resolve "iwas-wg.invalid" server={{hub_ip}}] } on-error={ }
-#end
   :if ($iwNew) do={ :set iwFresh false }
   # After a change to the session an old handshake proves nothing: only a younger one counts.
   :local iwMax 3m
@@ -47,6 +43,10 @@
     /interface wireguard peers set $iwPeer disabled=no
     :set iwMax 1s
   }
+#if !keepalive
+  # Nothing else would be sent now: a question to the hub makes the router call it.
+  :do { :local iwIp [:resolve "iwas-wg.invalid" server={{hub_ip}}] } on-error={ }
+#end
   :local iwUp false
   :for iwN from=1 to=20 do={
     :if ($iwWait and (!$iwUp)) do={

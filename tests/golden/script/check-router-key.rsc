@@ -1,5 +1,6 @@
 # iwas-wg "0.1.0": "check" script of location "cafe-central", revision "2026-11-22T11:14:05Z"
 # For RouterOS 7.1 and later.
+# It only looks and reports; nothing is changed.
 # Use:  upload it as "cafe-central.rsc", then
 #         /import file-name="cafe-central.rsc"
 #       RouterOS 7.16 and later can look first, without changing anything:

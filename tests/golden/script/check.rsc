@@ -3,6 +3,7 @@
 # description "zwei\0AZeilen; /system reboot\\"
 # tag city "wien\3F"
 # For RouterOS 7.1 and later.
+# It only looks and reports; nothing is changed.
 # Use:  upload it as "cafe-central.rsc", then
 #         /import file-name="cafe-central.rsc"
 #       RouterOS 7.16 and later can look first, without changing anything:

@@ -26,6 +26,23 @@ fn the_new_key_is_taken_when_the_hub_answers_it() {
 }
 
 #[test]
+fn a_router_without_keepalive_calls_the_hub_by_itself() {
+    for forgets in [true, false] {
+        let [_, mut router] = routers();
+        router.forgets = forgets;
+        let mut spoke = Spoke::new();
+        spoke.options.keepalive = 0;
+        spoke.run_well(Install, &mut router);
+        router.hub = hub(&[7, 8, 9]);
+        spoke.private_key = Some(8);
+        spoke.run_well(Rotate, &mut router);
+        router.wait(300);
+        spoke.private_key = Some(9);
+        spoke.run_well(Install, &mut router);
+    }
+}
+
+#[test]
 fn the_old_key_comes_back_when_the_new_one_has_no_answer() {
     for forgets in [true, false] {
         let [_, mut router] = routers();
