@@ -50,7 +50,11 @@ impl Kind {
 
     const fn template(self) -> &'static str {
         match self {
-            Self::Install => include_str!("templates/install.rsc"),
+            Self::Install => concat!(
+                include_str!("templates/install-look.rsc"),
+                include_str!("templates/install-set.rsc"),
+                include_str!("templates/install-report.rsc"),
+            ),
             Self::Rotate => include_str!("templates/rotate.rsc"),
             Self::Remove => include_str!("templates/remove.rsc"),
             Self::Check => include_str!("templates/check.rsc"),
@@ -76,7 +80,8 @@ impl FromStr for Kind {
 
 /// Everything a script is made of.
 pub struct Site<'a> {
-    /// The location the router stands at.
+    /// The location the router stands at. Without a private key, its public key is the one the hub
+    /// expects: for `rotate` on a router that makes its own keys, the next one once the hub knows it.
     pub location: &'a Location,
     /// The router's VPN address.
     pub vpn_ip: Ipv4Addr,

@@ -101,7 +101,7 @@ pub(super) fn of_script(site: &Site<'_>, kind: Kind) -> Values {
     let reachable = reachable(site);
     let uses_key = matches!(kind, Kind::Install | Kind::Rotate);
     let private_key = site.private_key.filter(|_| uses_key);
-    let known_key = private_key.map(crate::model::PrivateKey::public).or(site.location.public_key);
+    let known_key = site.private_key.map(crate::model::PrivateKey::public).or(site.location.public_key);
     let mut ports: Vec<u16> = options.management.iter().filter_map(|s| s.tcp_port()).collect();
     ports.sort_unstable();
     ports.dedup();
@@ -148,10 +148,13 @@ pub(super) fn of_script(site: &Site<'_>, kind: Kind) -> Values {
     v.set("routes_marked", Value::text(&format!(",{},", joined(&routes4, ","))));
     v.set("routes6_marked", Value::text(&format!(",{},", joined(&routes6, ","))));
     v.set("management_ports", Value::text(&joined(&ports, ",")));
+    v.set("management_list", Value::text(&joined(&ports, ";")));
     v.set("management_services", Value::text(&services.join(",")));
     v.set("management_rules", Value::Number(rules));
     v.flags = vec![
-        ("makes_objects", kind != Kind::Check),
+        ("install", kind == Kind::Install),
+        ("only_ours", matches!(kind, Kind::Rotate | Kind::Remove)),
+        ("check", kind == Kind::Check),
         ("private_key", private_key.is_some()),
         ("known_key", known_key.is_some()),
         ("keep_key", private_key.is_none() && site.location.key_mode != KeyMode::Router),

@@ -17,6 +17,8 @@ mod location;
 mod output;
 mod processes;
 mod provision;
+mod routeros;
+mod script;
 mod scripts;
 mod secrets;
 mod status;

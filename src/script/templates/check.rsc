@@ -39,8 +39,9 @@
   :if ([:len $iwPids] = 0) do={ :set iwBad "$iwBad; no peer with the comment $iwTag" }
   :foreach iwI in=$iwPids do={
     :local iwTo [:tostr [/interface wireguard peers get $iwI endpoint-address]]
-    :local iwToPort [/interface wireguard peers get $iwI endpoint-port]
-    :put ("iwas-wg: endpoint $iwTo port $iwToPort, in use " . [:tostr [/interface wireguard peers get $iwI current-endpoint-address]])
+    :local iwToPort [:tonum [/interface wireguard peers get $iwI endpoint-port]]
+    :put "iwas-wg: endpoint $iwTo port $iwToPort"
+    :do { :put ("iwas-wg: endpoint in use " . [:tostr [/interface wireguard peers get $iwI current-endpoint-address]]) } on-error={ }
     :if (($iwTo != $iwEp) or ($iwToPort != $iwPort)) do={ :set iwBad "$iwBad; the endpoint is not $iwEp port $iwPort" }
     :if ([:tostr [/interface wireguard peers get $iwI public-key]] != $iwPub) do={ :set iwBad "$iwBad; the hub has another public key" }
     :if ([/interface wireguard peers get $iwI disabled]) do={ :set iwBad "$iwBad; the peer is disabled" }
@@ -85,7 +86,8 @@
 #if management_tcp
   :foreach iwS in=[:toarray {{management_services}}] do={
     :do {
-      :local iwSid [:pick [/ip service find where name=[:tostr $iwS]] 0]
+      :local iwSvc [:tostr $iwS]
+      :local iwSid [:pick [/ip service find where name=$iwSvc] 0]
       :local iwState "on"
       :if ([/ip service get $iwSid disabled]) do={ :set iwState "DISABLED" }
       :put ("iwas-wg: service $iwS $iwState, port " . [:tostr [/ip service get $iwSid port]] . ", accepts from " . [:tostr [/ip service get $iwSid address]] . " (empty: everywhere)")

@@ -1,8 +1,14 @@
 # iwas-wg {{version}}: {{kind}} script of location {{name}}, revision {{revision}}
 {{about}}
 # For RouterOS 7.1 and later.
-#if makes_objects
+#if install
 # Every object it makes carries the comment {{tag}}; it touches no other.
+#end
+#if only_ours
+# It touches only what carries the comment {{tag}}.
+#end
+#if check
+# It only looks and reports; nothing is changed.
 #end
 #if private_key
 # CONTAINS A PRIVATE KEY: whoever reads this file can join the VPN as this router.
@@ -15,7 +21,7 @@
 #if private_key
 # Then: /file remove {{file}}   and   /console clear-history   (both hold the key)
 #end
-#if makes_objects
+#if install
 # Undo: on the hub "iwas-wg script render NAME --kind remove", imported here.
 #end
 :if ([:pick [/system resource get version] 0 2] = "6.") do={ :error "iwas-wg: RouterOS 6 has no WireGuard, upgrade this router to 7.1 or later first" }

@@ -46,6 +46,10 @@
       /interface wireguard peers set $iwPeer disabled=yes
       :delay 1s
       /interface wireguard peers set $iwPeer disabled=no
+#if !keepalive
+      # Nothing else would be sent now: a question to the hub makes the router call it.
+      :do { :local iwIp [:resolve "iwas-wg.invalid" server={{hub_ip}}] } on-error={ }
+#end
       :for iwN from=1 to=30 do={
         :if (!$iwUp) do={
           :delay 2s

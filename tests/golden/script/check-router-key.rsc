@@ -1,5 +1,6 @@
 # iwas-wg "0.1.0": "check" script of location "cafe-central", revision "2026-11-22T11:14:05Z"
 # For RouterOS 7.1 and later.
+# It only looks and reports; nothing is changed.
 # Use:  upload it as "cafe-central.rsc", then
 #         /import file-name="cafe-central.rsc"
 #       RouterOS 7.16 and later can look first, without changing anything:
@@ -38,8 +39,9 @@
   :if ([:len $iwPids] = 0) do={ :set iwBad "$iwBad; no peer with the comment $iwTag" }
   :foreach iwI in=$iwPids do={
     :local iwTo [:tostr [/interface wireguard peers get $iwI endpoint-address]]
-    :local iwToPort [/interface wireguard peers get $iwI endpoint-port]
-    :put ("iwas-wg: endpoint $iwTo port $iwToPort, in use " . [:tostr [/interface wireguard peers get $iwI current-endpoint-address]])
+    :local iwToPort [:tonum [/interface wireguard peers get $iwI endpoint-port]]
+    :put "iwas-wg: endpoint $iwTo port $iwToPort"
+    :do { :put ("iwas-wg: endpoint in use " . [:tostr [/interface wireguard peers get $iwI current-endpoint-address]]) } on-error={ }
     :if (($iwTo != $iwEp) or ($iwToPort != $iwPort)) do={ :set iwBad "$iwBad; the endpoint is not $iwEp port $iwPort" }
     :if ([:tostr [/interface wireguard peers get $iwI public-key]] != $iwPub) do={ :set iwBad "$iwBad; the hub has another public key" }
     :if ([/interface wireguard peers get $iwI disabled]) do={ :set iwBad "$iwBad; the peer is disabled" }

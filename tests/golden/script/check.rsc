@@ -3,6 +3,7 @@
 # description "zwei\0AZeilen; /system reboot\\"
 # tag city "wien\3F"
 # For RouterOS 7.1 and later.
+# It only looks and reports; nothing is changed.
 # Use:  upload it as "cafe-central.rsc", then
 #         /import file-name="cafe-central.rsc"
 #       RouterOS 7.16 and later can look first, without changing anything:
@@ -11,6 +12,7 @@
 :if ([:pick [/system resource get version] 0 2] = "6.") do={ :error "iwas-wg: RouterOS 6 has no WireGuard, upgrade this router to 7.1 or later first" }
 {
   :local iwTag "iwas-wg:cafe-central"
+  :local iwMine "hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo="
   :local iwPub "xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg="
   :local iwEp "vpn.example.com"
   :local iwPort 51820
@@ -37,13 +39,15 @@
     :put ("iwas-wg: interface $iwNow, port " . [:tostr [/interface wireguard get $iwI listen-port]] . ", MTU " . [:tostr [/interface wireguard get $iwI mtu]])
     :put "iwas-wg: public key $iwOwn"
     :if ([/interface wireguard get $iwI disabled]) do={ :set iwBad "$iwBad; interface $iwNow is disabled" }
+    :if ($iwOwn != $iwMine) do={ :set iwBad "$iwBad; the hub knows another public key of this router" }
   }
   :local iwPids [/interface wireguard peers find where comment=$iwTag]
   :if ([:len $iwPids] = 0) do={ :set iwBad "$iwBad; no peer with the comment $iwTag" }
   :foreach iwI in=$iwPids do={
     :local iwTo [:tostr [/interface wireguard peers get $iwI endpoint-address]]
-    :local iwToPort [/interface wireguard peers get $iwI endpoint-port]
-    :put ("iwas-wg: endpoint $iwTo port $iwToPort, in use " . [:tostr [/interface wireguard peers get $iwI current-endpoint-address]])
+    :local iwToPort [:tonum [/interface wireguard peers get $iwI endpoint-port]]
+    :put "iwas-wg: endpoint $iwTo port $iwToPort"
+    :do { :put ("iwas-wg: endpoint in use " . [:tostr [/interface wireguard peers get $iwI current-endpoint-address]]) } on-error={ }
     :if (($iwTo != $iwEp) or ($iwToPort != $iwPort)) do={ :set iwBad "$iwBad; the endpoint is not $iwEp port $iwPort" }
     :if ([:tostr [/interface wireguard peers get $iwI public-key]] != $iwPub) do={ :set iwBad "$iwBad; the hub has another public key" }
     :if ([/interface wireguard peers get $iwI disabled]) do={ :set iwBad "$iwBad; the peer is disabled" }
@@ -85,7 +89,8 @@
   :if ($iwRuleAt = 0) do={ :set iwBad "$iwBad; no management rule with the comment $iwTag" }
   :foreach iwS in=[:toarray "ssh,winbox,api,api-ssl"] do={
     :do {
-      :local iwSid [:pick [/ip service find where name=[:tostr $iwS]] 0]
+      :local iwSvc [:tostr $iwS]
+      :local iwSid [:pick [/ip service find where name=$iwSvc] 0]
       :local iwState "on"
       :if ([/ip service get $iwSid disabled]) do={ :set iwState "DISABLED" }
       :put ("iwas-wg: service $iwS $iwState, port " . [:tostr [/ip service get $iwSid port]] . ", accepts from " . [:tostr [/ip service get $iwSid address]] . " (empty: everywhere)")

@@ -30,41 +30,51 @@
   :local iwHub "10.0.0.1"
   # 1. Look before touching anything: what is in the way and is not ours stops the script here.
   :local iwOld $iwTag
+  :local iwBare false
   :foreach iwI in=[/interface find where name=$iwIf] do={
     :local iwHas [:tostr [/interface get $iwI comment]]
     :if ($iwHas != $iwTag) do={
-      :if ($iwHas ~ "^iwas-wg:") do={
-        # The same key under another tag: this very router, renamed on the hub.
-        :foreach iwJ in=[/interface wireguard find where name=$iwIf] do={
-          :if ([:tostr [/interface wireguard get $iwJ public-key]] = $iwMine) do={ :set iwOld $iwHas }
+      # The same key under another tag is this very router, renamed on the hub; with no comment at
+      # all it is the work of an older script without tags. Both are taken over.
+      :foreach iwJ in=[/interface wireguard find where name=$iwIf] do={
+        :if ([:tostr [/interface wireguard get $iwJ public-key]] = $iwMine) do={
+          :if ($iwHas ~ "^iwas-wg:") do={ :set iwOld $iwHas }
+          :if ($iwHas = "") do={ :set iwBare true }
         }
       }
-      :if ($iwOld = $iwTag) do={ :error "iwas-wg: interface $iwIf exists and is not ours (comment: $iwHas); rename or remove it first. Nothing was changed" }
+      :if (($iwOld = $iwTag) and (!$iwBare)) do={ :error "iwas-wg: interface $iwIf exists and is not ours (comment: $iwHas); rename or remove it first. Nothing was changed" }
     }
   }
   :if ([:len [/interface wireguard find where comment=$iwTag]] > 1) do={ :error "iwas-wg: several WireGuard interfaces carry the comment $iwTag; keep one. Nothing was changed" }
   :local iwNow $iwIf
   :foreach iwI in=[/interface wireguard find where comment=$iwTag] do={ :set iwNow [:tostr [/interface wireguard get $iwI name]] }
   :foreach iwI in=[/interface wireguard find where listen-port=51820] do={
-    :local iwHas [:tostr [/interface wireguard get $iwI comment]]
-    :if (($iwHas != $iwTag) and ($iwHas != $iwOld)) do={ :error "iwas-wg: another WireGuard interface has our UDP port; set listen_port = 0 on the hub and render again. Nothing was changed" }
+    :local iwName [:tostr [/interface wireguard get $iwI name]]
+    :if ($iwName != $iwNow) do={ :error "iwas-wg: WireGuard interface $iwName has our UDP port; set listen_port = 0 on the hub and render again. Nothing was changed" }
   }
   :foreach iwI in=[/interface wireguard peers find where interface=$iwNow] do={
     :local iwHas [:tostr [/interface wireguard peers get $iwI comment]]
-    :if (($iwHas != $iwTag) and ($iwHas != $iwOld)) do={ :error "iwas-wg: interface $iwNow has a peer that is not ours (comment: $iwHas); remove it first. Nothing was changed" }
+    :local iwOurs (($iwHas = $iwTag) or ($iwHas = $iwOld) or ($iwBare and ($iwHas = "")))
+    :if (!$iwOurs) do={ :error "iwas-wg: interface $iwNow has a peer that is not ours (comment: $iwHas); remove it first. Nothing was changed" }
   }
-  :if ([:len [/interface wireguard peers find where comment=$iwTag]] > 1) do={ :error "iwas-wg: several peers carry the comment $iwTag; keep one. Nothing was changed" }
+  :local iwCount [:len [/interface wireguard peers find where comment=$iwTag]]
+  :if ($iwBare) do={ :set iwCount [:len [/interface wireguard peers find where interface=$iwIf]] }
+  :if ($iwCount > 1) do={ :error "iwas-wg: several peers are or would be $iwTag; keep one. Nothing was changed" }
+  :set iwCount [:len [/ip address find where comment=$iwTag]]
+  :if ($iwBare) do={ :set iwCount [:len [/ip address find where interface=$iwIf]] }
+  :if ($iwCount > 1) do={ :error "iwas-wg: several addresses are or would be $iwTag; keep one. Nothing was changed" }
   :foreach iwI in=[/ip address find where address=$iwAddr] do={
     :local iwHas [:tostr [/ip address get $iwI comment]]
-    :if (($iwHas != $iwTag) and ($iwHas != $iwOld)) do={ :error "iwas-wg: address $iwAddr is in use on another interface; remove it there first. Nothing was changed" }
+    :local iwOurs (($iwHas = $iwTag) or ($iwHas = $iwOld) or ($iwBare and ([:tostr [/ip address get $iwI interface]] = $iwIf)))
+    :if (!$iwOurs) do={ :error "iwas-wg: address $iwAddr is in use on another interface; remove it there first. Nothing was changed" }
   }
-  :if ([:len [/ip address find where comment=$iwTag]] > 1) do={ :error "iwas-wg: several addresses carry the comment $iwTag; keep one. Nothing was changed" }
   # A network of this router that overlaps the VPN's would lose its traffic to the tunnel.
   :local iwClash ""
   :do {
     :foreach iwI in=[/ip address find where disabled=no] do={
       :local iwHas [:tostr [/ip address get $iwI comment]]
-      :if (($iwHas != $iwTag) and ($iwHas != $iwOld)) do={
+      :local iwOurs (($iwHas = $iwTag) or ($iwHas = $iwOld) or ($iwBare and ([:tostr [/ip address get $iwI interface]] = $iwIf)))
+      :if (!$iwOurs) do={
         :set iwHas [:tostr [/ip address get $iwI address]]
         :local iwCut [:find $iwHas "/"]
         :local iwMask ((255.255.255.255 << (32 - [:tonum [:pick $iwHas ($iwCut + 1) [:len $iwHas]]])) & 255.255.255.0)
@@ -74,15 +84,17 @@
   } on-error={ :put "iwas-wg: WARNING could not compare this router's addresses with the VPN network" }
   :if ($iwClash != "") do={ :error "iwas-wg: address $iwClash of this router overlaps the VPN network; use another network there or on the hub. Nothing was changed" }
   :foreach iwR in=[:toarray "192.168.50.0/24"] do={
-    :foreach iwI in=[/ip route find where dst-address=[:tostr $iwR] and dynamic=no] do={
+    :local iwDst [:tostr $iwR]
+    :foreach iwI in=[/ip route find where dst-address=$iwDst and dynamic=no] do={
       :local iwHas [:tostr [/ip route get $iwI comment]]
-      :if (($iwHas != $iwTag) and ($iwHas != $iwOld)) do={ :error "iwas-wg: there is a route to $iwR that is not ours; remove it first. Nothing was changed" }
+      :if (($iwHas != $iwTag) and ($iwHas != $iwOld)) do={ :error "iwas-wg: there is a route to $iwDst that is not ours; remove it first. Nothing was changed" }
     }
   }
   :foreach iwR in=[:toarray "fd00:50::/64"] do={
-    :foreach iwI in=[/ipv6 route find where dst-address=[:tostr $iwR] and dynamic=no] do={
+    :local iwDst [:tostr $iwR]
+    :foreach iwI in=[/ipv6 route find where dst-address=$iwDst and dynamic=no] do={
       :local iwHas [:tostr [/ipv6 route get $iwI comment]]
-      :if (($iwHas != $iwTag) and ($iwHas != $iwOld)) do={ :error "iwas-wg: there is a route to $iwR that is not ours; remove it first. Nothing was changed" }
+      :if (($iwHas != $iwTag) and ($iwHas != $iwOld)) do={ :error "iwas-wg: there is a route to $iwDst that is not ours; remove it first. Nothing was changed" }
     }
   }
   # 2. From here on things change. A second run finds them as wanted and changes nothing.
@@ -98,6 +110,13 @@
     /ip route set [find where comment=$iwOld] comment=$iwTag
     :do { /ipv6 route set [find where comment=$iwOld] comment=$iwTag } on-error={ }
     /tool netwatch set [find where comment=$iwOld] comment=$iwTag
+    :set iwDid true
+  }
+  :if ($iwBare) do={
+    :put "iwas-wg: taking over $iwIf, made by an older script without tags"
+    /interface wireguard set [find where name=$iwIf] comment=$iwTag
+    /interface wireguard peers set [find where interface=$iwIf] comment=$iwTag
+    /ip address set [find where interface=$iwIf] comment=$iwTag
     :set iwDid true
   }
   :if ([:len [/interface wireguard find where comment=$iwTag]] = 0) do={
@@ -117,12 +136,12 @@
     :set iwDid true
     :set iwFresh true
   }
-  :if ([/interface wireguard get $iwId listen-port] != 51820) do={
+  :if ([:tonum [/interface wireguard get $iwId listen-port]] != 51820) do={
     /interface wireguard set $iwId listen-port=51820
     :put "iwas-wg: listen port set"
     :set iwDid true
   }
-  :if ([/interface wireguard get $iwId mtu] != 1420) do={
+  :if ([:tonum [/interface wireguard get $iwId mtu]] != 1420) do={
     /interface wireguard set $iwId mtu=1420
     :put "iwas-wg: MTU set"
     :set iwDid true
@@ -168,13 +187,13 @@
     :set iwDid true
     :set iwFresh true
   }
-  :if ([/interface wireguard peers get $iwPeer endpoint-port] != $iwPort) do={
+  :if ([:tonum [/interface wireguard peers get $iwPeer endpoint-port]] != $iwPort) do={
     /interface wireguard peers set $iwPeer endpoint-port=$iwPort
     :put "iwas-wg: endpoint port set"
     :set iwDid true
     :set iwFresh true
   }
-  :local iwKeep [/interface wireguard peers get $iwPeer persistent-keepalive]
+  :local iwKeep [:totime [/interface wireguard peers get $iwPeer persistent-keepalive]]
   :if ($iwKeep != 25s) do={
     /interface wireguard peers set $iwPeer persistent-keepalive=25s
     :put "iwas-wg: keepalive set"
@@ -221,7 +240,11 @@
   }
   :foreach iwR in=[:toarray "192.168.50.0/24"] do={
     :local iwDst [:tostr $iwR]
-    :if ([:len [/ip route find where comment=$iwTag and dst-address=$iwDst]] = 0) do={
+    :local iwThere false
+    :foreach iwI in=[/ip route find where comment=$iwTag] do={
+      :if ([:tostr [/ip route get $iwI dst-address]] = $iwDst) do={ :set iwThere true }
+    }
+    :if (!$iwThere) do={
       /ip route add dst-address=$iwDst gateway=$iwIf comment=$iwTag
       :put "iwas-wg: route to $iwDst added"
       :set iwDid true
@@ -239,7 +262,11 @@
     }
     :foreach iwR in=[:toarray "fd00:50::/64"] do={
       :local iwDst [:tostr $iwR]
-      :if ([:len [/ipv6 route find where comment=$iwTag and dst-address=$iwDst]] = 0) do={
+      :local iwThere false
+      :foreach iwI in=[/ipv6 route find where comment=$iwTag] do={
+        :if ([:tostr [/ipv6 route get $iwI dst-address]] = $iwDst) do={ :set iwThere true }
+      }
+      :if (!$iwThere) do={
         /ipv6 route add dst-address=$iwDst gateway=$iwIf comment=$iwTag
         :put "iwas-wg: route to $iwDst added"
         :set iwDid true
@@ -257,7 +284,8 @@
       :if ([/ip firewall filter get $iwI disabled]) do={ :set iwIs "" }
       :if ($iwShut) do={ :set iwIs "" }
       :if ($iwIs = "accept $iwIf $iwHub icmp ") do={ :set iwGood ($iwGood + 1) }
-      :if ($iwIs = ("accept $iwIf $iwHub tcp " . "22,8291,8728,8729")) do={ :set iwGood ($iwGood + 1) }
+      :local iwPass "accept $iwIf $iwHub tcp "
+      :if (($iwIs = ($iwPass . "22,8291,8728,8729")) or ($iwIs = ($iwPass . "22;8291;8728;8729"))) do={ :set iwGood ($iwGood + 1) }
     }
     :if (($iwAct = "drop") or ($iwAct = "reject") or ($iwAct = "tarpit")) do={ :set iwShut true }
   }
@@ -275,12 +303,12 @@
     :put "iwas-wg: management from the hub accepted on $iwIf"
     :set iwDid true
   }
-  :local iwDog ":local iwTry 0\0A:while ([:tostr [/tool netwatch get [find where comment=\"iwas-wg:cafe-central\"] status]] = \"down\") do={\0A  :foreach iwI in=[/interface wireguard peers find where comment=\"iwas-wg:cafe-central\" and d\
-    isabled=no] do={\0A    :local iwDark true\0A    :local iwAge [/interface wireguard peers get \$iwI last-handshake]\0A    :if ([:typeof \$iwAge] = \"time\") do={\0A      :if (\$iwAge < 3m) do={ :set iwDark false }\0A    }\0A    :if (\$\
-    iwDark) do={\0A      :log warning \"iwas-wg: the tunnel is dark, calling the hub anew\"\0A      /interface wireguard peers set \$iwI disabled=yes\0A      :if (\$iwTry > 0) do={\0A        :foreach iwJ in=[/interface wireguard find wher\
-    e comment=\"iwas-wg:cafe-central\"] do={\0A          :local iwNewPort ([/interface wireguard get \$iwJ listen-port] + 1)\0A          :if (\$iwNewPort > 65000) do={ :set iwNewPort 51821 }\0A          /interface wireguard set \$iwJ list\
-    en-port=\$iwNewPort\0A        }\0A      }\0A      /interface wireguard peers set \$iwI endpoint-address=\"2001:db8::1\" disabled=no\0A      :set iwTry (\$iwTry + 1)\0A    } else={\0A      :set iwTry 0\0A    }\0A  }\0A  :delay 1m\0A}\
-    \0A"
+  :local iwDog "{\0A  :local iwTry 0\0A  :while ([:tostr [/tool netwatch get [find where comment=\"iwas-wg:cafe-central\"] status]] = \"down\") do={\0A    :foreach iwI in=[/interface wireguard peers find where comment=\"iwas-wg:cafe-centr\
+    al\" and disabled=no] do={\0A      :local iwDark true\0A      :local iwAge [/interface wireguard peers get \$iwI last-handshake]\0A      :if ([:typeof \$iwAge] = \"time\") do={\0A        :if (\$iwAge < 3m) do={ :set iwDark false }\0A \
+    \20    }\0A      :if (\$iwDark) do={\0A        :log warning \"iwas-wg: the tunnel is dark, calling the hub anew\"\0A        /interface wireguard peers set \$iwI disabled=yes\0A        :if (\$iwTry > 0) do={\0A          :foreach iwJ in\
+    =[/interface wireguard find where comment=\"iwas-wg:cafe-central\"] do={\0A            :local iwNewPort ([/interface wireguard get \$iwJ listen-port] + 1)\0A            :if (\$iwNewPort > 65000) do={ :set iwNewPort 51821 }\0A         \
+    \20  /interface wireguard set \$iwJ listen-port=\$iwNewPort\0A          }\0A        }\0A        /interface wireguard peers set \$iwI endpoint-address=\"2001:db8::1\" disabled=no\0A        :set iwTry (\$iwTry + 1)\0A      } else={\0A  \
+    \20     :set iwTry 0\0A      }\0A    }\0A    :delay 1m\0A  }\0A}\0A"
   :if ([:len [/tool netwatch find where comment=$iwTag]] = 0) do={
     /tool netwatch add host=10.0.0.1 interval=1m timeout=3s down-script=$iwDog comment=$iwTag
     :put "iwas-wg: watchdog added"
@@ -301,7 +329,8 @@
   } on-error={ }
   :foreach iwS in=[:toarray "ssh,winbox,api,api-ssl"] do={
     :do {
-      :local iwSid [:pick [/ip service find where name=[:tostr $iwS]] 0]
+      :local iwSvc [:tostr $iwS]
+      :local iwSid [:pick [/ip service find where name=$iwSvc] 0]
       :if ([/ip service get $iwSid disabled]) do={
         :put "iwas-wg: WARNING service $iwS is disabled; the hub cannot use it"
       } else={

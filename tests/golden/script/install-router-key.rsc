@@ -22,10 +22,11 @@
   :local iwHub "10.0.0.1"
   # 1. Look before touching anything: what is in the way and is not ours stops the script here.
   :local iwOld $iwTag
+  :local iwBare false
   :foreach iwI in=[/interface find where name=$iwIf] do={
     :local iwHas [:tostr [/interface get $iwI comment]]
     :if ($iwHas != $iwTag) do={
-      :if ($iwOld = $iwTag) do={ :error "iwas-wg: interface $iwIf exists and is not ours (comment: $iwHas); rename or remove it first. Nothing was changed" }
+      :if (($iwOld = $iwTag) and (!$iwBare)) do={ :error "iwas-wg: interface $iwIf exists and is not ours (comment: $iwHas); rename or remove it first. Nothing was changed" }
     }
   }
   :if ([:len [/interface wireguard find where comment=$iwTag]] > 1) do={ :error "iwas-wg: several WireGuard interfaces carry the comment $iwTag; keep one. Nothing was changed" }
@@ -33,20 +34,27 @@
   :foreach iwI in=[/interface wireguard find where comment=$iwTag] do={ :set iwNow [:tostr [/interface wireguard get $iwI name]] }
   :foreach iwI in=[/interface wireguard peers find where interface=$iwNow] do={
     :local iwHas [:tostr [/interface wireguard peers get $iwI comment]]
-    :if (($iwHas != $iwTag) and ($iwHas != $iwOld)) do={ :error "iwas-wg: interface $iwNow has a peer that is not ours (comment: $iwHas); remove it first. Nothing was changed" }
+    :local iwOurs (($iwHas = $iwTag) or ($iwHas = $iwOld) or ($iwBare and ($iwHas = "")))
+    :if (!$iwOurs) do={ :error "iwas-wg: interface $iwNow has a peer that is not ours (comment: $iwHas); remove it first. Nothing was changed" }
   }
-  :if ([:len [/interface wireguard peers find where comment=$iwTag]] > 1) do={ :error "iwas-wg: several peers carry the comment $iwTag; keep one. Nothing was changed" }
+  :local iwCount [:len [/interface wireguard peers find where comment=$iwTag]]
+  :if ($iwBare) do={ :set iwCount [:len [/interface wireguard peers find where interface=$iwIf]] }
+  :if ($iwCount > 1) do={ :error "iwas-wg: several peers are or would be $iwTag; keep one. Nothing was changed" }
+  :set iwCount [:len [/ip address find where comment=$iwTag]]
+  :if ($iwBare) do={ :set iwCount [:len [/ip address find where interface=$iwIf]] }
+  :if ($iwCount > 1) do={ :error "iwas-wg: several addresses are or would be $iwTag; keep one. Nothing was changed" }
   :foreach iwI in=[/ip address find where address=$iwAddr] do={
     :local iwHas [:tostr [/ip address get $iwI comment]]
-    :if (($iwHas != $iwTag) and ($iwHas != $iwOld)) do={ :error "iwas-wg: address $iwAddr is in use on another interface; remove it there first. Nothing was changed" }
+    :local iwOurs (($iwHas = $iwTag) or ($iwHas = $iwOld) or ($iwBare and ([:tostr [/ip address get $iwI interface]] = $iwIf)))
+    :if (!$iwOurs) do={ :error "iwas-wg: address $iwAddr is in use on another interface; remove it there first. Nothing was changed" }
   }
-  :if ([:len [/ip address find where comment=$iwTag]] > 1) do={ :error "iwas-wg: several addresses carry the comment $iwTag; keep one. Nothing was changed" }
   # A network of this router that overlaps the VPN's would lose its traffic to the tunnel.
   :local iwClash ""
   :do {
     :foreach iwI in=[/ip address find where disabled=no] do={
       :local iwHas [:tostr [/ip address get $iwI comment]]
-      :if (($iwHas != $iwTag) and ($iwHas != $iwOld)) do={
+      :local iwOurs (($iwHas = $iwTag) or ($iwHas = $iwOld) or ($iwBare and ([:tostr [/ip address get $iwI interface]] = $iwIf)))
+      :if (!$iwOurs) do={
         :set iwHas [:tostr [/ip address get $iwI address]]
         :local iwCut [:find $iwHas "/"]
         :local iwMask ((255.255.255.255 << (32 - [:tonum [:pick $iwHas ($iwCut + 1) [:len $iwHas]]])) & 255.255.255.255)
@@ -70,6 +78,13 @@
     /tool netwatch set [find where comment=$iwOld] comment=$iwTag
     :set iwDid true
   }
+  :if ($iwBare) do={
+    :put "iwas-wg: taking over $iwIf, made by an older script without tags"
+    /interface wireguard set [find where name=$iwIf] comment=$iwTag
+    /interface wireguard peers set [find where interface=$iwIf] comment=$iwTag
+    /ip address set [find where interface=$iwIf] comment=$iwTag
+    :set iwDid true
+  }
   :if ([:len [/interface wireguard find where comment=$iwTag]] = 0) do={
     # Without a key given, the router makes its own.
     /interface wireguard add name=$iwIf mtu=1420 comment=$iwTag
@@ -82,7 +97,7 @@
     :put "iwas-wg: interface $iwNow renamed to $iwIf"
     :set iwDid true
   }
-  :if ([/interface wireguard get $iwId mtu] != 1420) do={
+  :if ([:tonum [/interface wireguard get $iwId mtu]] != 1420) do={
     /interface wireguard set $iwId mtu=1420
     :put "iwas-wg: MTU set"
     :set iwDid true
@@ -94,7 +109,7 @@
   }
   # A preshared key cannot be unset by every version: the peer is made anew without.
   :foreach iwI in=[/interface wireguard peers find where comment=$iwTag] do={
-    :if ([:len [:tostr [/interface wireguard peers get $iwI preshared-key]]] > 0) do={ /interface wireguard peers remove $iwI }
+    :if ([:len [:tostr [/interface wireguard peers get $iwI preshared-key]]] = 44) do={ /interface wireguard peers remove $iwI }
   }
   :if ([:len [/interface wireguard peers find where comment=$iwTag]] = 0) do={
     /interface wireguard peers add interface=$iwIf public-key=$iwPub allowed-address=$iwAllow comment=$iwTag
@@ -126,13 +141,13 @@
     :set iwDid true
     :set iwFresh true
   }
-  :if ([/interface wireguard peers get $iwPeer endpoint-port] != $iwPort) do={
+  :if ([:tonum [/interface wireguard peers get $iwPeer endpoint-port]] != $iwPort) do={
     /interface wireguard peers set $iwPeer endpoint-port=$iwPort
     :put "iwas-wg: endpoint port set"
     :set iwDid true
     :set iwFresh true
   }
-  :local iwKeep [/interface wireguard peers get $iwPeer persistent-keepalive]
+  :local iwKeep [:totime [/interface wireguard peers get $iwPeer persistent-keepalive]]
   :if ([:typeof $iwKeep] = "time") do={
     :if ($iwKeep > 0s) do={
       /interface wireguard peers set $iwPeer persistent-keepalive=0s

@@ -3,22 +3,28 @@
 # description "zwei\0AZeilen; /system reboot\\"
 # tag city "wien\3F"
 # For RouterOS 7.1 and later.
-# Every object it makes carries the comment "iwas-wg:cafe-central"; it touches no other.
+# It touches only what carries the comment "iwas-wg:cafe-central".
 # Use:  upload it as "cafe-central.rsc", then
 #         /import file-name="cafe-central.rsc"
 #       RouterOS 7.16 and later can look first, without changing anything:
 #         /import file-name="cafe-central.rsc" verbose=yes dry-run
 #       The last line it prints begins with "iwas-wg:" and says how it went.
-# Undo: on the hub "iwas-wg script render NAME --kind remove", imported here.
 :if ([:pick [/system resource get version] 0 2] = "6.") do={ :error "iwas-wg: RouterOS 6 has no WireGuard, upgrade this router to 7.1 or later first" }
 {
   :local iwTag "iwas-wg:cafe-central"
   :local iwIf "wireguard-iwas"
+  :local iwMine "hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo="
   # 1. Look before touching anything.
   :foreach iwI in=[/interface find where name=$iwIf] do={
     :local iwHas [:tostr [/interface get $iwI comment]]
     :if ($iwHas != $iwTag) do={
       :local iwOurs false
+      :if ($iwHas ~ "^iwas-wg:") do={
+        # The same key under another tag: this very router, renamed on the hub.
+        :foreach iwJ in=[/interface wireguard find where name=$iwIf] do={
+          :if ([:tostr [/interface wireguard get $iwJ public-key]] = $iwMine) do={ :set iwOurs true }
+        }
+      }
       :if ((!$iwOurs) and ([:len [/interface wireguard find where comment=$iwTag]] = 0)) do={ :error "iwas-wg: interface $iwIf is not ours (comment: $iwHas). Nothing was removed" }
       :if ($iwOurs) do={ :set iwTag $iwHas }
     }

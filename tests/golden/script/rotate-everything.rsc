@@ -3,7 +3,7 @@
 # description "zwei\0AZeilen; /system reboot\\"
 # tag city "wien\3F"
 # For RouterOS 7.1 and later.
-# Every object it makes carries the comment "iwas-wg:cafe-central"; it touches no other.
+# It touches only what carries the comment "iwas-wg:cafe-central".
 # CONTAINS A PRIVATE KEY: whoever reads this file can join the VPN as this router.
 # Use:  upload it as "cafe-central.rsc", then
 #         /import file-name="cafe-central.rsc"
@@ -11,7 +11,6 @@
 #         /import file-name="cafe-central.rsc" verbose=yes dry-run
 #       The last line it prints begins with "iwas-wg:" and says how it went.
 # Then: /file remove "cafe-central.rsc"   and   /console clear-history   (both hold the key)
-# Undo: on the hub "iwas-wg script render NAME --kind remove", imported here.
 :if ([:pick [/system resource get version] 0 2] = "6.") do={ :error "iwas-wg: RouterOS 6 has no WireGuard, upgrade this router to 7.1 or later first" }
 {
   :if ([:pick [/system resource get version] 0 3] = "7.0") do={ :error "iwas-wg: needs RouterOS 7.1 or later, upgrade this router first" }

@@ -1,12 +1,11 @@
 # iwas-wg "0.1.0": "rotate" script of location "cafe-central", revision "2026-11-22T11:14:05Z"
 # For RouterOS 7.1 and later.
-# Every object it makes carries the comment "iwas-wg:cafe-central"; it touches no other.
+# It touches only what carries the comment "iwas-wg:cafe-central".
 # Use:  upload it as "cafe-central.rsc", then
 #         /import file-name="cafe-central.rsc"
 #       RouterOS 7.16 and later can look first, without changing anything:
 #         /import file-name="cafe-central.rsc" verbose=yes dry-run
 #       The last line it prints begins with "iwas-wg:" and says how it went.
-# Undo: on the hub "iwas-wg script render NAME --kind remove", imported here.
 :if ([:pick [/system resource get version] 0 2] = "6.") do={ :error "iwas-wg: RouterOS 6 has no WireGuard, upgrade this router to 7.1 or later first" }
 {
   :if ([:pick [/system resource get version] 0 3] = "7.0") do={ :error "iwas-wg: needs RouterOS 7.1 or later, upgrade this router first" }
@@ -47,6 +46,8 @@
       /interface wireguard peers set $iwPeer disabled=yes
       :delay 1s
       /interface wireguard peers set $iwPeer disabled=no
+      # Nothing else would be sent now: a question to the hub makes the router call it.
+      :do { :local iwIp [:resolve "iwas-wg.invalid" server=10.0.0.1] } on-error={ }
       :for iwN from=1 to=30 do={
         :if (!$iwUp) do={
           :delay 2s

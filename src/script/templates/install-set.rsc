@@ -1,95 +1,4 @@
-#- Rules of this file: every variable begins with "iw" (one named like a property would make
-#- "find where" match every row), placeholders stand outside of quotes (they bring their own), and
-#- only parameters that RouterOS 7.1 has. What is as wanted is not set again: live sessions survive.
-{
-  :if ([:pick [/system resource get version] 0 3] = "7.0") do={ :error "iwas-wg: needs RouterOS 7.1 or later, upgrade this router first" }
-  :local iwTag {{tag}}
-  :local iwIf {{interface}}
-#if private_key
-  :local iwKey {{private_key}}
-#end
-#if known_key
-  :local iwMine {{public_key}}
-#end
-  :local iwPub {{hub_public_key}}
-#if psk
-  :local iwPsk {{preshared_key}}
-#end
-  :local iwEp {{endpoint}}
-  :local iwPort {{endpoint_port}}
-  :local iwAllow {{allowed_address}}
-  :local iwAllowList {{allowed_list}}
-  :local iwAddr {{address}}
-  :local iwNet {{address_network}}
-  :local iwHub {{hub}}
-  # 1. Look before touching anything: what is in the way and is not ours stops the script here.
-  :local iwOld $iwTag
-  :foreach iwI in=[/interface find where name=$iwIf] do={
-    :local iwHas [:tostr [/interface get $iwI comment]]
-    :if ($iwHas != $iwTag) do={
-#if known_key
-      :if ($iwHas ~ "^iwas-wg:") do={
-        # The same key under another tag: this very router, renamed on the hub.
-        :foreach iwJ in=[/interface wireguard find where name=$iwIf] do={
-          :if ([:tostr [/interface wireguard get $iwJ public-key]] = $iwMine) do={ :set iwOld $iwHas }
-        }
-      }
-#end
-      :if ($iwOld = $iwTag) do={ :error "iwas-wg: interface $iwIf exists and is not ours (comment: $iwHas); rename or remove it first. Nothing was changed" }
-    }
-  }
-  :if ([:len [/interface wireguard find where comment=$iwTag]] > 1) do={ :error "iwas-wg: several WireGuard interfaces carry the comment $iwTag; keep one. Nothing was changed" }
-  :local iwNow $iwIf
-  :foreach iwI in=[/interface wireguard find where comment=$iwTag] do={ :set iwNow [:tostr [/interface wireguard get $iwI name]] }
-#if keep_key
-  :if (([:len [/interface wireguard find where comment=$iwTag]] = 0) and ($iwOld = $iwTag)) do={ :error "iwas-wg: the hub does not keep the private key of this location; make a new one there with: iwas-wg peer rotate. Nothing was changed" }
-#end
-#if listen_port
-  :foreach iwI in=[/interface wireguard find where listen-port={{listen_port}}] do={
-    :local iwHas [:tostr [/interface wireguard get $iwI comment]]
-    :if (($iwHas != $iwTag) and ($iwHas != $iwOld)) do={ :error "iwas-wg: another WireGuard interface has our UDP port; set listen_port = 0 on the hub and render again. Nothing was changed" }
-  }
-#end
-  :foreach iwI in=[/interface wireguard peers find where interface=$iwNow] do={
-    :local iwHas [:tostr [/interface wireguard peers get $iwI comment]]
-    :if (($iwHas != $iwTag) and ($iwHas != $iwOld)) do={ :error "iwas-wg: interface $iwNow has a peer that is not ours (comment: $iwHas); remove it first. Nothing was changed" }
-  }
-  :if ([:len [/interface wireguard peers find where comment=$iwTag]] > 1) do={ :error "iwas-wg: several peers carry the comment $iwTag; keep one. Nothing was changed" }
-  :foreach iwI in=[/ip address find where address=$iwAddr] do={
-    :local iwHas [:tostr [/ip address get $iwI comment]]
-    :if (($iwHas != $iwTag) and ($iwHas != $iwOld)) do={ :error "iwas-wg: address $iwAddr is in use on another interface; remove it there first. Nothing was changed" }
-  }
-  :if ([:len [/ip address find where comment=$iwTag]] > 1) do={ :error "iwas-wg: several addresses carry the comment $iwTag; keep one. Nothing was changed" }
-  # A network of this router that overlaps the VPN's would lose its traffic to the tunnel.
-  :local iwClash ""
-  :do {
-    :foreach iwI in=[/ip address find where disabled=no] do={
-      :local iwHas [:tostr [/ip address get $iwI comment]]
-      :if (($iwHas != $iwTag) and ($iwHas != $iwOld)) do={
-        :set iwHas [:tostr [/ip address get $iwI address]]
-        :local iwCut [:find $iwHas "/"]
-        :local iwMask ((255.255.255.255 << (32 - [:tonum [:pick $iwHas ($iwCut + 1) [:len $iwHas]]])) & {{netmask}})
-        :if (([:toip [:pick $iwHas 0 $iwCut]] & $iwMask) = ({{network_ip}} & $iwMask)) do={ :set iwClash $iwHas }
-      }
-    }
-  } on-error={ :put "iwas-wg: WARNING could not compare this router's addresses with the VPN network" }
-  :if ($iwClash != "") do={ :error "iwas-wg: address $iwClash of this router overlaps the VPN network; use another network there or on the hub. Nothing was changed" }
-#if routes
-  :foreach iwR in=[:toarray {{routes}}] do={
-    :foreach iwI in=[/ip route find where dst-address=[:tostr $iwR] and dynamic=no] do={
-      :local iwHas [:tostr [/ip route get $iwI comment]]
-      :if (($iwHas != $iwTag) and ($iwHas != $iwOld)) do={ :error "iwas-wg: there is a route to $iwR that is not ours; remove it first. Nothing was changed" }
-    }
-  }
-#end
-#if routes6
-  :foreach iwR in=[:toarray {{routes6}}] do={
-    :foreach iwI in=[/ipv6 route find where dst-address=[:tostr $iwR] and dynamic=no] do={
-      :local iwHas [:tostr [/ipv6 route get $iwI comment]]
-      :if (($iwHas != $iwTag) and ($iwHas != $iwOld)) do={ :error "iwas-wg: there is a route to $iwR that is not ours; remove it first. Nothing was changed" }
-    }
-  }
-#end
+#- Second part of the block that install-look.rsc opens: what is not as wanted is changed.
   # 2. From here on things change. A second run finds them as wanted and changes nothing.
   :local iwDid false
   :local iwFresh false
@@ -103,6 +12,13 @@
     /ip route set [find where comment=$iwOld] comment=$iwTag
     :do { /ipv6 route set [find where comment=$iwOld] comment=$iwTag } on-error={ }
     /tool netwatch set [find where comment=$iwOld] comment=$iwTag
+    :set iwDid true
+  }
+  :if ($iwBare) do={
+    :put "iwas-wg: taking over $iwIf, made by an older script without tags"
+    /interface wireguard set [find where name=$iwIf] comment=$iwTag
+    /interface wireguard peers set [find where interface=$iwIf] comment=$iwTag
+    /ip address set [find where interface=$iwIf] comment=$iwTag
     :set iwDid true
   }
   :if ([:len [/interface wireguard find where comment=$iwTag]] = 0) do={
@@ -130,13 +46,13 @@
   }
 #end
 #if listen_port
-  :if ([/interface wireguard get $iwId listen-port] != {{listen_port}}) do={
+  :if ([:tonum [/interface wireguard get $iwId listen-port]] != {{listen_port}}) do={
     /interface wireguard set $iwId listen-port={{listen_port}}
     :put "iwas-wg: listen port set"
     :set iwDid true
   }
 #end
-  :if ([/interface wireguard get $iwId mtu] != {{mtu}}) do={
+  :if ([:tonum [/interface wireguard get $iwId mtu]] != {{mtu}}) do={
     /interface wireguard set $iwId mtu={{mtu}}
     :put "iwas-wg: MTU set"
     :set iwDid true
@@ -149,7 +65,7 @@
 #if !psk
   # A preshared key cannot be unset by every version: the peer is made anew without.
   :foreach iwI in=[/interface wireguard peers find where comment=$iwTag] do={
-    :if ([:len [:tostr [/interface wireguard peers get $iwI preshared-key]]] > 0) do={ /interface wireguard peers remove $iwI }
+    :if ([:len [:tostr [/interface wireguard peers get $iwI preshared-key]]] = 44) do={ /interface wireguard peers remove $iwI }
   }
 #end
   :if ([:len [/interface wireguard peers find where comment=$iwTag]] = 0) do={
@@ -194,13 +110,13 @@
     :set iwDid true
     :set iwFresh true
   }
-  :if ([/interface wireguard peers get $iwPeer endpoint-port] != $iwPort) do={
+  :if ([:tonum [/interface wireguard peers get $iwPeer endpoint-port]] != $iwPort) do={
     /interface wireguard peers set $iwPeer endpoint-port=$iwPort
     :put "iwas-wg: endpoint port set"
     :set iwDid true
     :set iwFresh true
   }
-  :local iwKeep [/interface wireguard peers get $iwPeer persistent-keepalive]
+  :local iwKeep [:totime [/interface wireguard peers get $iwPeer persistent-keepalive]]
 #if keepalive
   :if ($iwKeep != {{keepalive}}) do={
     /interface wireguard peers set $iwPeer persistent-keepalive={{keepalive}}
@@ -258,7 +174,11 @@
 #if routes
   :foreach iwR in=[:toarray {{routes}}] do={
     :local iwDst [:tostr $iwR]
-    :if ([:len [/ip route find where comment=$iwTag and dst-address=$iwDst]] = 0) do={
+    :local iwThere false
+    :foreach iwI in=[/ip route find where comment=$iwTag] do={
+      :if ([:tostr [/ip route get $iwI dst-address]] = $iwDst) do={ :set iwThere true }
+    }
+    :if (!$iwThere) do={
       /ip route add dst-address=$iwDst gateway=$iwIf comment=$iwTag
       :put "iwas-wg: route to $iwDst added"
       :set iwDid true
@@ -278,7 +198,11 @@
 #if routes6
     :foreach iwR in=[:toarray {{routes6}}] do={
       :local iwDst [:tostr $iwR]
-      :if ([:len [/ipv6 route find where comment=$iwTag and dst-address=$iwDst]] = 0) do={
+      :local iwThere false
+      :foreach iwI in=[/ipv6 route find where comment=$iwTag] do={
+        :if ([:tostr [/ipv6 route get $iwI dst-address]] = $iwDst) do={ :set iwThere true }
+      }
+      :if (!$iwThere) do={
         /ipv6 route add dst-address=$iwDst gateway=$iwIf comment=$iwTag
         :put "iwas-wg: route to $iwDst added"
         :set iwDid true
@@ -301,7 +225,8 @@
       :if ($iwIs = "accept $iwIf $iwHub icmp ") do={ :set iwGood ($iwGood + 1) }
 #end
 #if management_tcp
-      :if ($iwIs = ("accept $iwIf $iwHub tcp " . {{management_ports}})) do={ :set iwGood ($iwGood + 1) }
+      :local iwPass "accept $iwIf $iwHub tcp "
+      :if (($iwIs = ($iwPass . {{management_ports}})) or ($iwIs = ($iwPass . {{management_list}}))) do={ :set iwGood ($iwGood + 1) }
 #end
     }
     :if (($iwAct = "drop") or ($iwAct = "reject") or ($iwAct = "tarpit")) do={ :set iwShut true }
@@ -356,73 +281,3 @@
     :set iwDid true
   }
 #end
-  # 3. What would keep the tunnel or the management from working. None of it is fatal or changed.
-  :do {
-    :if ([:tostr [/system clock get date]] ~ "1970") do={ :put "iwas-wg: WARNING the clock is in 1970; the hub may refuse handshakes until NTP has set it" }
-  } on-error={ }
-  :do {
-    :if (![/system ntp client get enabled]) do={ :put "iwas-wg: WARNING the NTP client is off; after a power cut the hub may refuse this router's handshakes" }
-  } on-error={ }
-#if host_name
-  :do { :local iwIp [:resolve $iwEp] } on-error={ :put "iwas-wg: WARNING this router cannot resolve $iwEp; check /ip dns" }
-#end
-#if management_tcp
-  :foreach iwS in=[:toarray {{management_services}}] do={
-    :do {
-      :local iwSid [:pick [/ip service find where name=[:tostr $iwS]] 0]
-      :if ([/ip service get $iwSid disabled]) do={
-        :put "iwas-wg: WARNING service $iwS is disabled; the hub cannot use it"
-      } else={
-        :local iwFrom [:tostr [/ip service get $iwSid address]]
-        :if ([:len $iwFrom] > 0) do={ :put "iwas-wg: WARNING service $iwS accepts only $iwFrom; see that the hub ($iwHub) is among them" }
-      }
-    } on-error={ }
-  }
-#end
-#if known_key
-  # 4. Wait a bounded time for the hub's answer.
-  :local iwSay "iwas-wg: configured, but NO HANDSHAKE after 40s - check outbound UDP to $iwEp port $iwPort, the clock and the hub"
-  :local iwWait true
-#if !private_key
-  :local iwOwn [:tostr [/interface wireguard get $iwId public-key]]
-  :if ($iwOwn != $iwMine) do={
-    :set iwWait false
-    :set iwSay ("iwas-wg: configured, but NO HANDSHAKE: the hub knows another key; run there: iwas-wg peer provision " . {{name}} . " --public-key $iwOwn")
-  }
-#end
-#if !keepalive
-  # Nothing else would be sent now: a question to the hub makes the router call it.
-  :do { :local iwIp [:resolve "iwas-wg.invalid" server={{hub_ip}}] } on-error={ }
-#end
-  :if ($iwNew) do={ :set iwFresh false }
-  # After a change to the session an old handshake proves nothing: only a younger one counts.
-  :local iwMax 3m
-  :if ($iwFresh) do={
-    /interface wireguard peers set $iwPeer disabled=yes
-    :delay 1s
-    /interface wireguard peers set $iwPeer disabled=no
-    :set iwMax 1s
-  }
-  :local iwUp false
-  :for iwN from=1 to=20 do={
-    :if ($iwWait and (!$iwUp)) do={
-      :if ($iwFresh) do={ :set iwMax ($iwMax + 2s) }
-      :if ($iwFresh or ($iwN > 1)) do={ :delay 2s }
-      :local iwAge [/interface wireguard peers get $iwPeer last-handshake]
-      :if ([:typeof $iwAge] = "time") do={
-        :if ($iwAge < $iwMax) do={ :set iwUp true }
-      }
-    }
-  }
-  :if ($iwUp) do={
-    :if ($iwDid) do={ :set iwSay "iwas-wg: OK, handshake with the hub" } else={ :set iwSay "iwas-wg: OK, nothing to change, handshake with the hub" }
-  }
-#else
-  # 4. The hub learns this router's key by hand; the private key never leaves the router.
-  :local iwOwn [:tostr [/interface wireguard get $iwId public-key]]
-  :put "iwas-wg: public key of this router: $iwOwn"
-  :local iwSay ("iwas-wg: configured, but NO HANDSHAKE yet: run on the hub: iwas-wg peer provision " . {{name}} . " --public-key $iwOwn")
-#end
-  :log info $iwSay
-  :put $iwSay
-}
