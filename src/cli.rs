@@ -9,7 +9,7 @@ use crate::{
 use clap::{CommandFactory, Parser, error::ErrorKind};
 use std::ffi::OsString;
 
-/// Onboard `MikroTik` routers to a `WireGuard` hub and know which site is dark
+/// Onboard MikroTik routers to a WireGuard hub and know which site is dark
 #[derive(Debug, Parser)]
 #[command(name = "iwas-wg", version, propagate_version = true, arg_required_else_help = true)]
 #[command(disable_help_subcommand = true, max_term_width = 100)]
@@ -55,8 +55,13 @@ pub fn run(args: impl IntoIterator<Item = OsString>, env: &mut Env) -> u8 {
     // What the command printed before it failed is still owed to the reader.
     let flushed = ctx.ui.flush();
     match result.and_then(|outcome| flushed.map(|()| outcome)) {
-        Ok(Outcome::Done) => 0,
-        Ok(Outcome::Differs) => Kind::Differs.exit(),
+        Ok(outcome) => {
+            ctx.ui.release_warnings();
+            match outcome {
+                Outcome::Done => 0,
+                Outcome::Differs => Kind::Differs.exit(),
+            }
+        }
         Err(e) => {
             ctx.ui.error(&e);
             e.kind.exit()

@@ -52,12 +52,19 @@ pub fn read(path: &Path) -> Result<Option<Vec<u8>>, FsError> {
     }
 }
 
+/// Whether both names lead to one file. Looks without opening, which can
+/// drop the locks of whoever has it open.
+pub fn is_same(a: &Path, b: &Path) -> bool {
+    let identity = |path: &Path| path.metadata().map(|m| (m.dev(), m.ino())).ok();
+    identity(a).is_some_and(|a| identity(b) == Some(a))
+}
+
 /// The network file system that a path lies on, if it does. SQLite's locks and shared memory do
 /// not work there.
 pub fn network_file_system(path: &Path) -> Option<&'static str> {
     let found = path.ancestors().find_map(|p| rustix::fs::statfs(p).ok())?;
     // Low 32 bits: some of the numbers are sign-extended on the way.
-    match u64::from_ne_bytes(i64::from(found.f_type).to_ne_bytes()) & 0xffff_ffff {
+    match found.f_type & 0xffff_ffff {
         0x6969 => Some("NFS"),
         0x517b => Some("SMB"),
         0xff53_4d42 => Some("CIFS"),
@@ -223,7 +230,15 @@ pub enum LockError {
 /// the store would drop `SQLite`'s own locks.
 #[derive(Debug)]
 pub struct Lock {
-    _file: File,
+    file: File,
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing alone is not enough: between fork and exec a child has the descriptor as well,
+        // and the next of us would find the lock held by nobody.
+        let _ = self.file.unlock();
+    }
 }
 
 impl Lock {
@@ -269,7 +284,7 @@ impl Lock {
         // The note is for waiters' messages only: failing to write it harms nobody.
         let note = format!("pid {}, {who}\n", std::process::id());
         let _ = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(note.as_bytes()));
-        Ok(Self { _file: file })
+        Ok(Self { file })
     }
 }
 

@@ -34,9 +34,11 @@ pub struct BackupArgs {
 }
 
 pub(super) fn backup(args: &BackupArgs, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
-    let recipients = Recipients::parse(&args.recipients).map_err(|e| Error::from(e).as_kind(Kind::Usage))?;
+    let recipients = Recipients::parse(&args.recipients)
+        .map_err(|e| Error::from(e).as_kind(Kind::Usage).hint("give an age or ssh public key"))?;
     let settings = ctx.settings()?;
     let store = Context::store_to_read(&settings)?;
+    refuse_special(&settings, &args.file)?;
     refuse_foreign(&args.file)?;
     let draft = Draft::begin(&args.file)?;
     store.copy_to(draft.path())?;
@@ -47,6 +49,25 @@ pub(super) fn backup(args: &BackupArgs, ctx: &mut Context<'_>) -> Result<Outcome
         fsx::replace(&args.file, &recipients.seal_bytes(&plain)?, 0o600)?;
     }
     report(ctx, "backed-up", &args.file, None, &format!("the store is copied to {}", args.file.display()))
+}
+
+/// Refuses the store itself, with what SQLite and the lock keep beside it, and whatever is no plain
+/// file: a backup under such a name would take the store or a device away.
+fn refuse_special(settings: &Settings, file: &Path) -> Result<(), Error> {
+    let database = &settings.places.database;
+    let beside = |suffix: &str| PathBuf::from(format!("{}{suffix}", database.display()));
+    let own = [database.clone(), beside("-wal"), beside("-shm"), settings.places.lock()];
+    let refuse = |what: &str| {
+        Err(Error::new(Kind::Conflict, format!("{} {what}", file.display())).hint("choose another name"))
+    };
+    if own.iter().any(|path| path == file || fsx::is_same(path, file)) {
+        return refuse("is the store itself");
+    }
+    match file.metadata() {
+        Ok(meta) if meta.is_dir() => refuse("is a directory"),
+        Ok(meta) if !meta.is_file() => refuse("is no plain file"),
+        _ => Ok(()),
+    }
 }
 
 /// Only nothing, or an earlier backup, may be replaced.
@@ -81,6 +102,7 @@ pub struct RestoreArgs {
 
 pub(super) fn restore(args: &RestoreArgs, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
     let settings = ctx.settings()?;
+    refuse_special(&settings, &args.file)?;
     let database = settings.places.database.clone();
     if let Some(dir) = database.parent() {
         fsx::create_dir(dir, 0o700)?;

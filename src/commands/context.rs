@@ -10,6 +10,7 @@ use crate::{
     settings::{Backend, Places, Settings},
     store::{Store, StoreError},
 };
+use anyhow::Context as _;
 use jiff::Timestamp;
 use std::{path::PathBuf, time::Duration};
 use zeroize::Zeroizing;
@@ -160,10 +161,7 @@ impl Context<'_> {
     /// [`Kind::Failed`] if the system has no randomness.
     pub fn new_key(&mut self) -> Result<PrivateKey, Error> {
         let mut bytes = Zeroizing::new([0; 32]);
-        self.env
-            .rng
-            .fill(&mut *bytes)
-            .map_err(|e| Error::new(Kind::Failed, format!("the system gives no randomness: {e}")))?;
+        self.env.rng.fill(&mut *bytes).context("the system gives no randomness").map_err(unforeseen)?;
         Ok(PrivateKey::from_random(bytes))
     }
 
@@ -189,6 +187,12 @@ impl Context<'_> {
         }
         Ok(self.ui.confirm(&mut *self.env.stdin, question))
     }
+}
+
+/// A failure that no room has words for: its whole chain on one line.
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
+pub(super) fn unforeseen(e: anyhow::Error) -> Error {
+    Error::new(Kind::Failed, format!("{e:#}"))
 }
 
 /// Store errors that concern the file as a whole name it.

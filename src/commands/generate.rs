@@ -1,10 +1,8 @@
 //! `iwas-wg generate man`: the pages of section 8, made from the same definitions as `--help`.
 
-use super::{Context, Outcome};
-use crate::{
-    error::{Error, Kind},
-    fsx,
-};
+use super::{Context, Outcome, context::unforeseen};
+use crate::{error::Error, fsx};
+use anyhow::Context as _;
 use std::path::{Path, PathBuf};
 
 /// Write generated files
@@ -44,7 +42,7 @@ fn write_pages(command: &clap::Command, name: &str, dir: &Path) -> Result<usize,
         // No date: the same program gives the same pages.
         .date("");
     let mut text = Vec::new();
-    man.render(&mut text).map_err(|e| Error::new(Kind::Failed, format!("cannot render {name}: {e}")))?;
+    man.render(&mut text).with_context(|| format!("cannot render {name}")).map_err(unforeseen)?;
     fsx::replace(&dir.join(format!("{name}.8")), &text, 0o644)?;
     let mut count = 1;
     for sub in command.get_subcommands().filter(|c| !c.is_hide_set() && c.get_name() != "help") {

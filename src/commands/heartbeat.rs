@@ -24,7 +24,7 @@ use std::{
 /// Read all handshakes once and note who is online
 ///
 /// For cron or a timer, every 2 minutes; silent on success. A site is online while its last
-/// handshake is younger than `heartbeat.offline_after` (180 seconds). If the interface cannot be
+/// handshake is younger than heartbeat.offline_after (180 seconds). If the interface cannot be
 /// read, the exit code is 9 and nothing changes. Drift between interface, conf and store is told
 /// in one line and not mended.
 #[derive(Debug, clap::Args)]

@@ -29,7 +29,7 @@ pub struct Args {
     /// VPN network; the hub takes its first address
     #[arg(long, value_name = "CIDR", default_value = "10.0.0.0/24")]
     network: String,
-    /// Name of the `WireGuard` interface
+    /// Name of the WireGuard interface
     #[arg(long, value_name = "IF", default_value = "wg0")]
     interface: String,
     /// UDP port to listen on

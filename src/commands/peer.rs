@@ -4,8 +4,8 @@ use super::{
     Context, Outcome,
     context::require,
     location::report,
-    projection::{apply, project},
-    provisioning::{KeyRequest, choose_address, endpoint, install_script, prepare},
+    projection::{apply, check_conf, project},
+    provisioning::{KeyRequest, choose_address, endpoint, install_script, prepare, refuse_taken_key},
 };
 use crate::{
     error::{Error, Kind},
@@ -124,7 +124,10 @@ fn provision(args: &ProvisionArgs, ctx: &mut Context<'_>) -> Result<Outcome, Err
         return Err(Error::new(Kind::Usage, format!("the router of {:?} makes its own key", name.as_str()))
             .hint("run its script first; it prints the --public-key to give here"));
     }
+    let hub = store.hub()?;
     endpoint(&settings)?;
+    refuse_taken_key(&store, request)?;
+    check_conf(&settings, &hub)?;
     let vpn_ip = choose_address(&settings, &store, location.vpn_ip, Some(&name))?;
     let is_chosen = location.vpn_ip.is_some();
     location.vpn_ip = Some(vpn_ip);
@@ -136,7 +139,6 @@ fn provision(args: &ProvisionArgs, ctx: &mut Context<'_>) -> Result<Outcome, Err
         return Ok(Outcome::Done);
     }
 
-    let hub = store.hub()?;
     let Some(prepared) = prepare(ctx, &settings, &store, request)? else {
         return Ok(Outcome::Done);
     };

@@ -85,6 +85,24 @@ impl ConfPlan {
     }
 }
 
+/// The conf as it is, or as a new one would be, and whether it is new.
+fn current_conf(settings: &Settings, hub: &Hub) -> Result<(Conf, bool), Error> {
+    let there = fsx::read(&settings.conf)?.map(Zeroizing::new);
+    let is_new = there.is_none();
+    let bytes = match there {
+        Some(bytes) => bytes,
+        None => Conf::new_hub(&hub_key(settings, hub)?, hub_address(settings), settings.listen_port),
+    };
+    let conf = Conf::parse(&bytes).map_err(|e| in_conf(settings, e.into()))?;
+    Ok((conf, is_new))
+}
+
+/// Before a commit: whether the conf can be rewritten after it. What is wrong with it was so
+/// before the call, so the call is refused and the store stays as it is.
+pub(super) fn check_conf(settings: &Settings, hub: &Hub) -> Result<(), Error> {
+    current_conf(settings, hub).map(|_| ())
+}
+
 /// Reads the conf and plans its new content; a missing one is made anew. Besides the keys that
 /// the store has retired, those in `pruned` leave it.
 pub(super) fn plan_conf(
@@ -100,13 +118,7 @@ pub(super) fn plan_conf(
         .collect();
     let mut retired = store.retired_keys()?;
     retired.extend(pruned);
-    let there = fsx::read(&settings.conf)?.map(Zeroizing::new);
-    let is_new = there.is_none();
-    let bytes = match there {
-        Some(bytes) => bytes,
-        None => Conf::new_hub(&hub_key(settings, hub)?, hub_address(settings), settings.listen_port),
-    };
-    let conf = Conf::parse(&bytes).map_err(|e| in_conf(settings, e.into()))?;
+    let (conf, is_new) = current_conf(settings, hub)?;
     let mut rewrite = conf.rewrite(&wanted, &retired);
     rewrite.changed |= is_new;
     Ok(ConfPlan { rewrite, save_config: conf.save_config(), table_off: conf.table_off() })

@@ -66,6 +66,22 @@ impl Prepared {
     }
 }
 
+/// Refuses a given key that is another's; also for a dry run, which must not promise too much.
+pub(super) fn refuse_taken_key(store: &Store, request: KeyRequest) -> Result<(), Error> {
+    let Some(public_key) = request.public_key else {
+        return Ok(());
+    };
+    if public_key == store.hub()?.public_key {
+        return Err(Error::new(Kind::Conflict, format!("public key {public_key} is the hub's own"))
+            .hint("give the key that the router printed"));
+    }
+    if let Some(holder) = store.holder_of_key(&public_key)? {
+        return Err(Error::new(Kind::Conflict, format!("public key {public_key} belongs to {holder:?}"))
+            .hint("every router has a key of its own"));
+    }
+    Ok(())
+}
+
 /// Makes and seals the key, or checks the given one. `None` in the mode `router` before the
 /// router has made its key.
 pub(super) fn prepare(
@@ -75,14 +91,7 @@ pub(super) fn prepare(
     request: KeyRequest,
 ) -> Result<Option<Prepared>, Error> {
     if let Some(public_key) = request.public_key {
-        if public_key == store.hub()?.public_key {
-            return Err(Error::new(Kind::Conflict, format!("public key {public_key} is the hub's own"))
-                .hint("give the key that the router printed"));
-        }
-        if let Some(holder) = store.holder_of_key(&public_key)? {
-            return Err(Error::new(Kind::Conflict, format!("public key {public_key} belongs to {holder:?}"))
-                .hint("every router has a key of its own"));
-        }
+        refuse_taken_key(store, request)?;
         return Ok(Some(Prepared { public_key, private_key: None, sealed: None, mode: request.mode }));
     }
     if request.mode == KeyMode::Router {

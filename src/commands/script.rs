@@ -10,7 +10,7 @@ use crate::{
     fsx,
     model::{KeyMode, Location, LocationName, PrivateKey},
     output::json::{Envelope, ScriptReport, ScriptsReport},
-    script::{Kind as ScriptKind, render, render_template, render_wg_quick},
+    script::{Kind as ScriptKind, reach_of, render, render_template, render_wg_quick},
     settings::Settings,
     store::{Hub, Store},
     vault::Opener,
@@ -134,16 +134,17 @@ fn json(ctx: &mut Context<'_>, r: &Renderer<'_>, location: &Location) -> Result<
     let (endpoint_address, endpoint_port) = endpoint(r.settings)?;
     // JSON has a place for "not here"; a script without its key would be none.
     let key = if location.key_mode == KeyMode::Once { None } else { r.private_key(location, None)? };
+    let (allowed, prefix_length) = reach_of(&site(r.settings, &r.hub, location, vpn_ip, None)?);
     let key = key.as_ref().map(PrivateKey::expose);
     ctx.ui.json(&Envelope::new(ScriptReport {
         name: location.name.as_str(),
         vpn_ip,
-        prefix_length: r.settings.pool.prefix_len(),
+        prefix_length,
         private_key: key.as_ref().map(|k| k.as_str()),
         server_public_key: r.hub.public_key.to_string(),
         endpoint_address,
         endpoint_port,
-        allowed_address: r.settings.router.allowed_address.iter().map(ToString::to_string).collect(),
+        allowed_address: allowed.iter().map(ToString::to_string).collect(),
         persistent_keepalive_seconds: r.settings.router.keepalive,
     }))?;
     Ok(Outcome::Done)

@@ -13,7 +13,7 @@ use crate::{
 /// Create the interface with its key, port, address and all peers
 ///
 /// Running it again changes only what differs: live sessions are not disturbed. Where the kernel
-/// has no `WireGuard`, wireguard-go (or the program in `WG_USERSPACE_IMPLEMENTATION`) carries it.
+/// has no WireGuard, wireguard-go (or the program in WG_USERSPACE_IMPLEMENTATION) carries it.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "Examples:
   iwas-wg up

@@ -52,6 +52,8 @@ pub struct Ui {
     color: bool,
     width: Option<u16>,
     progress: bool,
+    /// Warnings of a JSON run: a failure must be the only object on standard error.
+    held: Vec<String>,
 }
 
 impl std::fmt::Debug for Ui {
@@ -79,6 +81,7 @@ impl Ui {
             color,
             width: env.terminal.width,
             progress,
+            held: Vec::new(),
         }
     }
 
@@ -135,11 +138,17 @@ impl Ui {
         }
     }
 
+    /// Tells the warnings of a JSON run that did not fail.
+    pub fn release_warnings(&mut self) {
+        for line in std::mem::take(&mut self.held) {
+            self.tell(&line);
+        }
+    }
+
     /// Warns: everything worked, but somebody should look.
     pub fn warn(&mut self, text: &str) {
         if self.style.json {
-            let line = serde_json::to_string(&json::WarningReport::new(text)).unwrap_or_default();
-            self.tell(&line);
+            self.held.push(serde_json::to_string(&json::WarningReport::new(text)).unwrap_or_default());
         } else {
             self.tell(&format!("iwas-wg: warning: {text}"));
         }

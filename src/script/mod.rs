@@ -12,9 +12,9 @@ mod template;
 mod values;
 mod wg_quick;
 
-use crate::model::{Invalid, Location, PrivateKey, PublicKey, RouterOptions};
+use crate::model::{Invalid, Location, PrivateKey, PublicKey, RouterOptions, router::Reach};
 use expand::{Directives, Values, expand};
-use ipnet::Ipv4Net;
+use ipnet::{IpNet, Ipv4Net};
 use std::{fmt, net::Ipv4Addr, str::FromStr};
 use zeroize::Zeroizing;
 
@@ -111,6 +111,16 @@ pub fn render(site: &Site<'_>, kind: Kind) -> Zeroizing<String> {
         out.push_str(part);
     }
     out
+}
+
+/// What the router accepts from the hub, and the prefix length of its address: the same values as
+/// in its script, for programs that configure it otherwise.
+pub fn reach_of(site: &Site<'_>) -> (Vec<IpNet>, u8) {
+    let prefix_len = match site.options.reach {
+        Reach::Hub => 32,
+        Reach::Any | Reach::Network => site.network.prefix_len(),
+    };
+    (values::allowed(site), prefix_len)
 }
 
 /// Fills in one of our own templates, which the tests of this room do for every one of them.

@@ -141,6 +141,7 @@ impl Store {
         // An empty file of the right mode first: SQLite would make it by the umask.
         fsx::create(path, b"", 0o600)?;
         let mut store = Self { conn: connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)? };
+        use_wal(&store.conn)?;
         migrate::migrate(&mut store.conn)?;
         store.conn.execute(
             "INSERT INTO hub (one, public_key, sealed_key, created_at) VALUES (1, ?1, ?2, ?3)",
@@ -263,12 +264,18 @@ fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
     conn.pragma_update(None, "foreign_keys", true)?;
     conn.pragma_update(None, "trusted_schema", false)?;
     conn.pragma_update(None, "synchronous", "FULL")?;
-    // A file that is not ours must not be touched, not even by switching its journal.
-    if matches!(migrate::inspect(&conn)?, migrate::Found::Ours(_) | migrate::Found::Empty) {
-        let mode: String = conn.query_row("PRAGMA journal_mode", [], |r| r.get(0))?;
-        if mode != "wal" {
-            conn.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
-        }
+    // A file that is not ours must not be touched, not even by switching its journal: an empty one
+    // may be somebody else's that is yet to be filled.
+    if matches!(migrate::inspect(&conn)?, migrate::Found::Ours(_)) {
+        use_wal(&conn)?;
     }
     Ok(conn)
+}
+
+fn use_wal(conn: &Connection) -> Result<(), StoreError> {
+    let mode: String = conn.query_row("PRAGMA journal_mode", [], |r| r.get(0))?;
+    if mode != "wal" {
+        conn.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
+    }
+    Ok(())
 }

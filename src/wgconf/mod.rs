@@ -32,16 +32,16 @@ pub struct ConfError {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
     /// Bytes that are no text.
-    #[error("is not UTF-8 text")]
+    #[error("not UTF-8 text")]
     NotUtf8,
     /// `KEY = VALUE` above the first section.
     #[error("a setting stands above the first [Interface] or [Peer]")]
     OutsideSection,
     /// A section that is neither `[Interface]` nor `[Peer]`.
-    #[error("is a section other than [Interface] and [Peer]")]
+    #[error("a section other than [Interface] and [Peer]")]
     UnknownSection,
     /// Neither comment nor section nor `KEY = VALUE`.
-    #[error("is neither a comment nor KEY = VALUE")]
+    #[error("neither a comment nor KEY = VALUE")]
     NotKeyValue,
     /// A `[Peer]` that names no peer.
     #[error("this [Peer] has no PublicKey")]

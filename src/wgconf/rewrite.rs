@@ -44,7 +44,7 @@ impl Conf {
             wanted.iter().enumerate().rev().map(|(i, peer)| (peer.public_key, i)).collect();
         let addresses: HashSet<Ipv4Addr> = wanted.iter().map(|peer| peer.vpn_ip).collect();
         let mut present = vec![false; wanted.len()];
-        let mut seen_foreign = HashSet::new();
+        let (mut seen_foreign, mut seen_claiming) = (HashSet::new(), HashSet::new());
         let (mut foreign, mut claiming) = (Vec::new(), Vec::new());
         let mut verdicts = Vec::with_capacity(self.blocks.len());
         for block in &self.blocks {
@@ -62,7 +62,7 @@ impl Conf {
                     if seen_foreign.insert(block.public_key) {
                         foreign.push(block.public_key);
                     }
-                    if self.claims(block, &addresses) && !claiming.contains(&block.public_key) {
+                    if self.claims(block, &addresses) && seen_claiming.insert(block.public_key) {
                         claiming.push(block.public_key);
                     }
                     Verdict::Keep

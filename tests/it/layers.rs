@@ -294,8 +294,12 @@ fn supers(code: &str) -> usize {
 fn names_crate(code: &str, name: &str) -> bool {
     code.match_indices(name).any(|(at, _)| {
         let (before, after) = (&code[..at], &code[at + name.len()..]);
-        let begins = !before.ends_with(is_word) && !(before.ends_with(':') && !before.ends_with("[::"));
-        let is_path = after.starts_with("::") || (before.ends_with("use ") && !after.starts_with(is_word));
+        let begins = match before.strip_suffix("::") {
+            Some(path) => !path.ends_with(|c| is_word(c) || c == '>'),
+            None => !before.ends_with(is_word),
+        };
+        let used = before.ends_with("use ") || before.ends_with("use ::");
+        let is_path = after.starts_with("::") || used && !after.starts_with(is_word);
         begins && is_path
     })
 }
@@ -307,7 +311,7 @@ fn read(dir: &Path, below: &str, all: &mut Vec<Source>) {
         let name = format!("{below}{name}");
         if path.is_dir() {
             read(&path, &format!("{name}/"), all);
-        } else if name.ends_with(".rs") {
+        } else if path.extension().is_some_and(|e| e == "rs") {
             all.push(Source { path: name, text: fs::read_to_string(&path).expect("text") });
         }
     }
@@ -367,7 +371,12 @@ fn a_room_that_names_another_is_found_in_every_notation() {
 
 #[test]
 fn a_crate_outside_its_room_is_found() {
-    for text in ["use rusqlite::Connection;", "#[derive(rusqlite::X)]", "fn f(c: &rusqlite::Row) {}"] {
+    for text in [
+        "use rusqlite::Connection;",
+        "use ::rusqlite as sql;",
+        "#[derive(rusqlite::X)]",
+        "fn f(c: &rusqlite::Row) {}",
+    ] {
         let expected = ["wgconf/x.rs: wgconf must not name the crate rusqlite"];
         assert_eq!(said_of("wgconf/x.rs", text), expected, "{text}");
     }

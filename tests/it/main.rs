@@ -4,6 +4,7 @@
 
 mod addresses;
 mod backup;
+mod bad_input;
 mod conf;
 mod crash;
 mod doctor;

@@ -66,3 +66,20 @@ fn without_a_hub_every_command_says_how_to_make_one() {
         assert_eq!(hint, "hint: run \"iwas-wg init\", or name the file with --config or --root");
     }
 }
+
+#[test]
+fn in_json_a_failure_is_the_only_object_and_a_warning_comes_alone() {
+    let hub = Hub::up();
+    let key = hub.add("cafe");
+    hub.shake(&key, -4000);
+    let run = hub.run(&["--json", "heartbeat"]).ok();
+    let report: serde_json::Value = serde_json::from_str(&run.stderr).expect("one object");
+    assert!(report["warning"]["message"].as_str().is_some_and(|m| m.contains("in the future")));
+    // A conf that warns, and an interface that fails.
+    let text = hub.conf().replace("Table = off", "SaveConfig = true");
+    std::fs::write(hub.path("etc/wireguard/wg0.conf"), text).expect("conf");
+    hub.device().broken = true;
+    let run = hub.run(&["--json", "location", "add", "bar"]).code(9);
+    let report: serde_json::Value = serde_json::from_str(&run.stderr).expect("one object");
+    assert_eq!(report["error"]["exit"], 9);
+}

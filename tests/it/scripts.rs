@@ -91,3 +91,23 @@ fn a_spoke_that_is_no_router_gets_a_wg_quick_file() {
         assert!(conf.lines().any(|l| l == line), "{line} is not in\n{conf}");
     }
 }
+
+#[test]
+fn the_reach_of_a_router_is_the_same_in_json_and_script() {
+    let hub = Hub::up();
+    hub.add("cafe");
+    for (reach, allowed, prefix) in
+        [("any", "0.0.0.0/0", 24), ("network", "10.0.0.0/24", 24), ("hub", "10.0.0.1/32", 32)]
+    {
+        hub.edit_settings("[router]\n", &format!("[router]\nreach = \"{reach}\"\n"));
+        let report = hub.run(&["script", "render", "cafe", "--format", "json"]).ok().json();
+        assert_eq!(
+            (&report["allowed_address"], &report["prefix_length"]),
+            (&json!([allowed]), &json!(prefix))
+        );
+        let script = hub.run(&["script", "render", "cafe"]).ok().stdout;
+        assert!(script.contains(&format!(":local iwAllow \"{allowed}\"\n")), "{reach}");
+        assert!(script.contains(&format!(":local iwAddr \"10.0.0.2/{prefix}\"\n")), "{reach}");
+        hub.edit_settings(&format!("reach = \"{reach}\"\n"), "");
+    }
+}

@@ -4,8 +4,10 @@ use super::{parse_tags, report};
 use crate::{
     commands::{
         Context, Outcome,
-        projection::project,
-        provisioning::{KeyRequest, choose_address, endpoint, install_script, parse_address, prepare},
+        projection::{check_conf, project},
+        provisioning::{
+            KeyRequest, choose_address, endpoint, install_script, parse_address, prepare, refuse_taken_key,
+        },
     },
     error::{Error, Kind},
     model::{
@@ -124,8 +126,11 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
     if let Some(existing) = store.location(name)? {
         return there_already(args, ctx, &wish, &key, &existing);
     }
+    let hub = store.hub()?;
     if !args.no_provision {
         endpoint(&settings)?;
+        refuse_taken_key(&store, key)?;
+        check_conf(&settings, &hub)?;
     }
     // A location without a peer has no address, unless one was chosen for it.
     let wants_address = !args.no_provision || wish.vpn_ip.is_some();
@@ -153,7 +158,6 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
     }
 
     // Everything that can fail comes before the commit: the key, its sealing, the script.
-    let hub = store.hub()?;
     let prepared = if args.no_provision { None } else { prepare(ctx, &settings, &store, key)? };
     location.public_key = prepared.as_ref().map(|p| p.public_key);
     let script = match vpn_ip {

@@ -2,7 +2,12 @@
 
 use super::report;
 use crate::{
-    commands::{Context, Outcome, context::require, location_names, projection::project},
+    commands::{
+        Context, Outcome,
+        context::require,
+        location_names,
+        projection::{check_conf, project},
+    },
     error::{Error, Kind},
     model::{LocationName, plan::Plan},
     output::json::{ChangeReport, Envelope},
@@ -42,6 +47,9 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
         other => other?,
     };
     let at = location.vpn_ip.map_or_else(String::new, |ip| format!(" ({ip})"));
+    if location.public_key.is_some() {
+        check_conf(&settings, &store.hub()?)?;
+    }
     if args.dry_run {
         report(ctx, "removed", true, &location, None, &format!("would remove {name}{at}"))?;
         return Ok(Outcome::Done);

@@ -4,7 +4,7 @@ use super::{parse_tags, report};
 use crate::{
     commands::{Context, Outcome, context::require, location_names},
     error::{Error, Kind},
-    model::{Description, LocationName, Org},
+    model::{Description, LocationName, Org, location::check_tag_key},
     store::Edit,
 };
 
@@ -45,6 +45,12 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
     let org: Option<Org> = args.org.as_deref().map(str::parse).transpose()?;
     let description: Option<Description> = args.description.as_deref().map(str::parse).transpose()?;
     let tags = parse_tags(&args.tags)?;
+    for key in &args.untags {
+        check_tag_key(key).map_err(|reason| {
+            Error::new(Kind::Usage, format!("tag {key:?} {reason}"))
+                .hint("name the key alone, such as --untag city")
+        })?;
+    }
     if let Some(both) = args.untags.iter().find(|k| tags.contains_key(*k)) {
         return Err(Error::new(Kind::Usage, format!("tag {both:?} is to be set and removed at once"))
             .hint("use either --tag or --untag"));
