@@ -69,8 +69,8 @@ impl Hub {
     #[track_caller]
     pub(crate) fn new(net: &Net, backend: Backend) -> Self {
         let temporary = tempfile::tempdir().expect("temporary directory");
-        let mut hub = Self::at(net, backend, temporary.path());
-        hub._temporary = Some(temporary);
+        let root = temporary.path().to_owned();
+        let hub = Self { _temporary: Some(temporary), ..Self::at(net, backend, &root) };
         let (endpoint, network, interface) = (HUB_ADDRESS, NETWORK, hub.interface());
         let backend = backend.as_str();
         hub.ok(&format!(
