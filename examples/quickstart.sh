@@ -5,21 +5,28 @@
 # temporary directory of its own: the host's network, /etc and /var/lib stay untouched, and all of
 # it is removed at the end, also after an error or Ctrl-C.
 set -euo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
+bold='' plain=''
+if [[ -t 1 && -z ${NO_COLOR:-} && ${TERM:-dumb} != dumb ]]; then bold=$'\033[1m' plain=$'\033[0m'; fi
+say() { printf '\n%s%s%s\n' "$bold" "$*" "$plain"; }
 show() { printf '$ %s\n' "$*"; }
-[ -t 1 ] || say() { printf '\n%s\n' "$*"; }
-
-[ "$(id -u)" = 0 ] || { echo "quickstart: run this as root: it makes network namespaces" >&2; exit 1; }
-command -v cargo >/dev/null || { echo "quickstart: cargo is missing; install Rust first (https://rustup.rs)" >&2; exit 1; }
+die() {
+  echo "quickstart: $*" >&2
+  exit 1
+}
 
 # 1. What is missing.
+[[ $EUID == 0 ]] || die "run this as root: it makes network namespaces"
+# rustup's place, which a root shell may not have in PATH.
+PATH=$PATH:${CARGO_HOME:-${HOME:-/root}/.cargo}/bin
+command -v cargo >/dev/null || die "cargo is missing; install Rust first (https://rustup.rs)"
 missing=()
 for entry in wg:wireguard-tools wireguard-go:wireguard-go ip:iproute2 ping:iputils-ping cc:gcc; do
-  command -v "${entry%%:*}" >/dev/null 2>&1 || missing+=("${entry#*:}")
+  command -v "${entry%%:*}" >/dev/null || missing+=("${entry#*:}")
 done
 if ((${#missing[@]})); then
+  command -v apt-get >/dev/null || die "missing: ${missing[*]}; without apt-get, install them yourself"
   say "Installing ${missing[*]}"
   apt-get update -qq
   DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
@@ -29,30 +36,38 @@ fi
 say "Building (the first time takes a minute or two)"
 show cargo build
 cargo build --quiet
-program=$PWD/target/debug/iwas-wg
+program=${CARGO_TARGET_DIR:-target}/debug/iwas-wg
+program=$(realpath "$program")
 
 # 3. A place of its own. Names carry the process's number: two quickstarts do not meet.
-id=$$
+umask 077
 dir=$(mktemp -d)
-hub=iwasq-hub-$id
-router=iwasq-rtr-$id
-# Sockets of userspace WireGuard are shared by all namespaces: each interface has its own name.
-hub_if=iwqh$((id % 1000000))
-router_if=iwqr$((id % 1000000))
+hub=iwasq-hub-$$
+router=iwasq-rtr-$$
+# Control sockets of userspace WireGuard are shared by all namespaces: each interface has its own name.
+hub_if=iwqh$$
+router_if=iwqr$$
 
 cleanup() {
-  trap - EXIT INT TERM
-  for ns in "$hub" "$router"; do
+  trap - EXIT
+  # A second Ctrl-C must not leave half of it behind.
+  trap '' INT TERM HUP
+  for ns in "$hub:$hub_if" "$router:$router_if"; do
     # A userspace WireGuard ends when its interface goes.
-    ip -n "$ns" link delete "$hub_if" 2>/dev/null || true
-    ip -n "$ns" link delete "$router_if" 2>/dev/null || true
-    ip netns delete "$ns" 2>/dev/null || true
+    ip -n "${ns%:*}" link delete "${ns#*:}" 2>/dev/null || true
+    ip netns delete "${ns%:*}" 2>/dev/null || true
+  done
+  # It removes its socket a moment later; then nothing is left.
+  for _ in {1..50}; do
+    [[ -e /var/run/wireguard/$hub_if.sock || -e /var/run/wireguard/$router_if.sock ]] || break
+    sleep 0.1
   done
   rm -rf "$dir"
 }
 trap cleanup EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
+trap 'exit 129' HUP
 
 ip netns add "$hub"
 ip netns add "$router"
@@ -64,6 +79,7 @@ for ns in "$hub" "$router"; do
   ip -n "$ns" link set veth0 up
 done
 
+# Shows a command without the parts that only this demonstration needs, and runs it.
 iwas_wg() {
   show "iwas-wg $*" >&2
   ip netns exec "$hub" "$program" --root "$dir" "$@"
@@ -74,40 +90,47 @@ say "A hub that routers dial at 192.0.2.1"
 iwas_wg init --endpoint 192.0.2.1 --interface "$hub_if"
 iwas_wg up
 say "A location, and the script for its router"
-iwas_wg location add cafe-central --org acme --tag city=vienna >"$dir/cafe-central.rsc"
+script=$dir/cafe-central.rsc
+iwas_wg location add cafe-central --org acme --tag city=vienna >"$script"
 
 # 5. The router. A MikroTik would run the script with /import; this one is Linux, so the values
 #    are read out of the very same script and set with wg(8) and ip(8).
-value() { sed -n "s/^  :local $1 \"\\(.*\\)\"\$/\\1/p" "$dir/cafe-central.rsc"; }
-keepalive=$(sed -n 's/.*persistent-keepalive=\([0-9]*\)s$/\1/p' "$dir/cafe-central.rsc" | head -n 1)
-port=$(sed -n 's/^  :local iwPort \([0-9]*\)$/\1/p' "$dir/cafe-central.rsc")
-say "The router takes key, address and endpoint from the script"
-sed -n '1,2p' "$dir/cafe-central.rsc"
+value() { sed -n "s/^ *:local $1 \"\{0,1\}\([^\"]*\)\"\{0,1\}\$/\1/p" "$script" | head -n 1; }
+keepalive=$(sed -n 's/.*persistent-keepalive=\([0-9]*\)s$/\1/p' "$script" | head -n 1)
+say "The router takes key, address and endpoint from that script ($(wc -l <"$script") lines)"
+for name in iwKey iwPub iwEp iwPort iwAllow iwAddr; do
+  [[ -n $(value $name) ]] || die "the script has no $name"
+done
 if ! ip -n "$router" link add "$router_if" type wireguard 2>/dev/null; then
   ip netns exec "$router" wireguard-go "$router_if" >/dev/null 2>&1
 fi
-(umask 077 && value iwKey >"$dir/router.key")
-ip netns exec "$router" wg set "$router_if" listen-port 51820 private-key "$dir/router.key" \
-  peer "$(value iwPub)" endpoint "$(value iwEp):$port" allowed-ips "$(value iwAllow)" \
+value iwKey >"$dir/router.key"
+show "wg set wireguard-iwas peer $(value iwPub) endpoint $(value iwEp):$(value iwPort) …"
+ip netns exec "$router" wg set "$router_if" private-key "$dir/router.key" \
+  peer "$(value iwPub)" endpoint "$(value iwEp):$(value iwPort)" allowed-ips "$(value iwAllow)" \
   persistent-keepalive "$keepalive"
+show "ip address add $(value iwAddr) dev wireguard-iwas"
 ip -n "$router" address add "$(value iwAddr)" dev "$router_if"
 ip -n "$router" link set "$router_if" up
 
 # 6. Wait for the real handshake.
 say "Waiting for the handshake"
-for _ in $(seq 1 100); do
+latest=0
+for _ in {1..100}; do
   latest=$(ip netns exec "$hub" wg show "$hub_if" latest-handshakes | cut -f 2)
-  [ "${latest:-0}" != 0 ] && break
+  [[ ${latest:-0} == 0 ]] || break
   sleep 0.1
 done
-[ "${latest:-0}" != 0 ] || { echo "quickstart: no handshake within 10 seconds" >&2; exit 1; }
-show "ping -c 1 10.0.0.2   # from the hub, through the tunnel"
-ip netns exec "$hub" ping -q -c 1 -W 2 10.0.0.2
+[[ ${latest:-0} != 0 ]] || die "no handshake within 10 seconds"
+address=$(value iwAddr)
+show "ping ${address%/*}   # from the hub, through the tunnel"
+ip netns exec "$hub" ping -q -c 1 -W 2 "${address%/*}" | sed -n '/packets/p'
 
 # 7. What an operator sees.
 say "The heartbeat notes it, and the status shows it"
 iwas_wg heartbeat
 iwas_wg status
-iwas_wg --json status | grep -q '"counts":{"online":1,' || { echo "quickstart: the site is not online" >&2; exit 1; }
+online=$(ip netns exec "$hub" "$program" --root "$dir" --json status)
+[[ $online == *'"counts":{"online":1,'* ]] || die "the site is not online"
 
 say "cafe-central is online. Everything made here is being removed."

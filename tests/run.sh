@@ -2,15 +2,18 @@
 # Installs what is missing on Debian or Ubuntu and passes every test of the project:
 # format, lints, unit and in-process tests, golden sessions, real WireGuard in network namespaces
 # and in a small virtual machine, the linter for rendered scripts, the documentation.
-# Ends with "N passed, N failed"; anything that should have run and did not is a failure.
+#
+# Every step runs, whatever the one before did. The last line is "N passed, N failed"; anything that
+# should have run and did not is a failure, and so is the exit code.
 set -euo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-started=$SECONDS
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
-
-say() { printf '\n== %s (%d s)\n' "$*" "$((SECONDS - started))"; }
+die() {
+  echo "tests/run.sh: $*" >&2
+  exit 1
+}
 
 # What the tests use: a program and the Debian package that holds it.
 needed=(
@@ -23,43 +26,71 @@ needed=(
   modprobe:kmod
   depmod:kmod
   cpio:cpio
+  xz:xz-utils
+  zstd:zstd
   strace:strace
   cc:gcc
   python3:python3
 )
 missing=()
 for entry in "${needed[@]}"; do
-  command -v "${entry%%:*}" >/dev/null 2>&1 || missing+=("${entry#*:}")
+  command -v "${entry%%:*}" >/dev/null || missing+=("${entry#*:}")
 done
 python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
 if ((${#missing[@]})); then
-  if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
-    echo "tests/run.sh: missing: ${missing[*]}; install them, or run this as root on Debian or Ubuntu" >&2
-    exit 1
+  if [[ $EUID != 0 ]] || ! command -v apt-get >/dev/null; then
+    die "missing: ${missing[*]}; install them, or run this as root on Debian or Ubuntu"
   fi
-  say "installing: ${missing[*]}"
+  echo "== installing: ${missing[*]}"
   apt-get update -qq
   DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 fi
-command -v cargo >/dev/null || { echo "tests/run.sh: cargo is missing; install Rust first (https://rustup.rs)" >&2; exit 1; }
+
+# rustup's place, which a root shell may not have in PATH.
+PATH=$PATH:${CARGO_HOME:-${HOME:-/root}/.cargo}/bin
+command -v cargo >/dev/null || die "cargo is missing; install Rust first (https://rustup.rs)"
+for component in rustfmt clippy; do
+  cargo "${component/rustfmt/fmt}" --version >/dev/null 2>&1 && continue
+  command -v rustup >/dev/null || die "$component is missing; install that part of Rust"
+  echo "== installing: $component"
+  rustup component add "$component"
+done
 
 # From here on a test that cannot run fails instead of being skipped.
 export IWAS_WG_REQUIRE_REAL=1
 
-say "format"
-cargo fmt --check
-say "lints"
-cargo clippy --quiet --all-targets -- -D warnings
-say "tests"
-status=0
-cargo test --no-fail-fast 2>&1 | tee "$log" || status=$?
-say "rendered scripts"
-if [ -x tests/lint-scripts.sh ]; then tests/lint-scripts.sh || status=$?; fi
-say "documentation"
-RUSTDOCFLAGS="-D warnings" cargo doc --quiet --no-deps || status=$?
+times=()
+broken=0
+# Runs one step, and goes on if it fails: one run tells everything.
+step() {
+  local name=$1 began=$SECONDS outcome=ok
+  shift
+  printf '\n== %s\n' "$name"
+  if ! "$@"; then
+    outcome=FAILED
+    broken=$((broken + 1))
+  fi
+  times+=("$(printf '%-18s %-6s %4d s' "$name" "$outcome" "$((SECONDS - began))")")
+}
+tests() { cargo test --no-fail-fast 2>&1 | tee "$log"; }
+documentation() { RUSTDOCFLAGS="-D warnings" cargo doc --quiet --no-deps; }
 
-say "done"
-awk -v status="$status" '/^test result:/ { passed += $4; failed += $6 }
-  END { if (status != 0 && failed == 0) failed = 1
-        printf "%d passed, %d failed\n", passed, failed }' "$log"
-exit "$status"
+step "format" cargo fmt --check
+step "lints" cargo clippy --quiet --all-targets -- -D warnings
+step "build" cargo build --quiet --all-targets
+step "tests" tests
+if [[ -x tests/lint-scripts.sh ]]; then step "rendered scripts" tests/lint-scripts.sh; fi
+step "documentation" documentation
+
+printf '\n== time\n'
+printf '%s\n' "${times[@]}" "$(printf '%-18s %-6s %4d s' total '' "$SECONDS")"
+printf '\n== summary\n'
+# Cargo's own lines. A step that failed without a failed test of its own counts as one.
+awk -v broken="$broken" '
+  /^ +(Running|Doc-tests) / { sub(/ \(.*/, ""); sub(/^ +/, ""); of = $0 }
+  /^test result:/ { passed += $4; failed += $6; print of ": " $0 }
+  END {
+    if (failed > 0 && broken > 0) broken--
+    printf "%d passed, %d failed\n", passed, failed + broken
+  }' "$log"
+((broken == 0))

@@ -8,7 +8,7 @@ use serde_json::Value;
 use std::{
     collections::BTreeMap,
     fs,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
     thread,
     time::{Duration, Instant},
@@ -25,7 +25,8 @@ pub(crate) const AFTER_RESTART: Duration = Duration::from_secs(60);
 
 /// A hub and the program on it.
 pub(crate) struct Hub {
-    root: tempfile::TempDir,
+    root: PathBuf,
+    _temporary: Option<tempfile::TempDir>,
     pub(crate) space: Space,
     pub(crate) backend: Backend,
     /// Variables that every run of the program gets.
@@ -67,19 +68,20 @@ impl Hub {
     /// After `init`, with no interface yet.
     #[track_caller]
     pub(crate) fn new(net: &Net, backend: Backend) -> Self {
-        let hub = Self {
-            root: tempfile::tempdir().expect("temporary directory"),
-            space: net.hub(),
-            backend,
-            vars: Vec::new(),
-        };
+        let temporary = tempfile::tempdir().expect("temporary directory");
+        let root = temporary.path().to_owned();
+        let hub = Self { _temporary: Some(temporary), ..Self::at(net, backend, &root) };
         let (endpoint, network, interface) = (HUB_ADDRESS, NETWORK, hub.interface());
-        let (backend, root) = (backend.as_str(), hub.root.path().to_string_lossy().into_owned());
-        assert!(root.starts_with('/'), "{root}");
+        let backend = backend.as_str();
         hub.ok(&format!(
             "init --endpoint {endpoint} --network {network} --interface {interface} --backend {backend}"
         ));
         hub
+    }
+
+    /// What is at this root already.
+    pub(crate) fn at(net: &Net, backend: Backend, root: &Path) -> Self {
+        Self { root: root.to_owned(), _temporary: None, space: net.hub(), backend, vars: Vec::new() }
     }
 
     /// After `init` and `up`.
@@ -97,7 +99,7 @@ impl Hub {
 
     /// The path of the conf.
     pub(crate) fn conf_path(&self) -> PathBuf {
-        self.root.path().join(format!("etc/wireguard/{}.conf", self.interface()))
+        self.root.join(format!("etc/wireguard/{}.conf", self.interface()))
     }
 
     /// The text of the conf.
@@ -110,7 +112,7 @@ impl Hub {
         // The variables are set inside: with another PATH, `ip` itself would not be found.
         let mut command = self.space.command("/usr/bin/env");
         command.args(self.vars.iter().map(|(name, value)| format!("{name}={value}")));
-        command.arg(env!("CARGO_BIN_EXE_iwas-wg")).arg("--root").arg(self.root.path());
+        command.arg(env!("CARGO_BIN_EXE_iwas-wg")).arg("--root").arg(&self.root);
         command.args(words.split(' ')).stdin(Stdio::null());
         command
     }

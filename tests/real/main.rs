@@ -3,13 +3,14 @@
 //!
 //! `sessions` and `safety` run twice: here on a userspace `WireGuard`, and on the Linux kernel's own
 //! inside the small virtual machine that `vm` builds and boots. `userspace` and `kernel` hold what is
-//! true of one of them only. Nothing here touches the network of the machine: every interface lives
+//! true of one of them only. `quickstart` runs the demonstration of the README. Nothing here touches the network of the machine: every interface lives
 //! in a namespace that the test made, and goes with it.
 
 mod bench;
 mod hub;
 mod kernel;
 mod netns;
+mod quickstart;
 mod router;
 mod routeros;
 mod safety;

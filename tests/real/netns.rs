@@ -12,7 +12,7 @@ use std::{
     path::Path,
     process::Command,
     sync::{
-        Once,
+        Once, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
         atomic::{AtomicU32, Ordering},
     },
     thread,
@@ -25,11 +25,20 @@ const SOCKETS: &str = "/var/run/wireguard";
 
 static NUMBER: AtomicU32 = AtomicU32::new(0);
 static LEFTOVERS: Once = Once::new();
+/// Held by every net; for itself alone by the one whose test changes the machine's clock.
+static CLOCK: RwLock<()> = RwLock::new(());
 
 /// A small internet: the hub's namespace and one for each router. Gone when dropped.
 pub(crate) struct Net {
     id: String,
     spaces: RefCell<Vec<Space>>,
+    _clock: Clock,
+}
+
+#[expect(dead_code, reason = "held, not read")]
+enum Clock {
+    Shared(RwLockReadGuard<'static, ()>),
+    Alone(RwLockWriteGuard<'static, ()>),
 }
 
 /// One network namespace.
@@ -43,9 +52,20 @@ pub(crate) struct Space {
 impl Net {
     /// A net with a hub and no routers yet.
     pub(crate) fn new() -> Self {
+        // A failed test poisons the lock, which guards no data.
+        Self::with(Clock::Shared(CLOCK.read().unwrap_or_else(PoisonError::into_inner)))
+    }
+
+    /// The same, while no other test has a net.
+    pub(crate) fn alone() -> Self {
+        Self::with(Clock::Alone(CLOCK.write().unwrap_or_else(PoisonError::into_inner)))
+    }
+
+    fn with(clock: Clock) -> Self {
         LEFTOVERS.call_once(remove_leftovers);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let net = Self { id: format!("{}n{number}", std::process::id()), spaces: RefCell::default() };
+        let id = format!("{}n{number}", std::process::id());
+        let net = Self { id, spaces: RefCell::default(), _clock: clock };
         net.add_space();
         let hub = net.hub();
         hub.ip(&format!("address add {HUB_ADDRESS}/32 dev lo"));

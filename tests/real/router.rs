@@ -8,6 +8,7 @@ use crate::{
 };
 use std::{
     io::Write,
+    path::Path,
     process::{Command, Stdio},
 };
 
@@ -22,7 +23,13 @@ impl Router {
     /// A router in a namespace of its own that runs this script.
     #[track_caller]
     pub(crate) fn new(net: &Net, backend: Backend, script: &str) -> Self {
-        let router = Self { space: net.add_router(), settings: Settings::of_script(script), backend };
+        Self::with(net, backend, Settings::of_script(script))
+    }
+
+    /// A router with these settings.
+    #[track_caller]
+    pub(crate) fn with(net: &Net, backend: Backend, settings: Settings) -> Self {
+        let router = Self { space: net.add_router(), settings, backend };
         router.start();
         router
     }
@@ -107,4 +114,13 @@ pub(crate) fn set_conf(space: &Space, text: &str) {
 #[track_caller]
 pub(crate) fn strip(hub: &Hub) -> String {
     run(hub.space.command("wg-quick").arg("strip").arg(hub.conf_path()))
+}
+
+/// `wg-quick` with a conf. A userspace `WireGuard` that it starts stays in the background and must not
+/// hold on to our pipes.
+#[track_caller]
+pub(crate) fn wg_quick(space: &Space, verb: &str, conf: &Path) {
+    let mut command = space.command("wg-quick");
+    command.arg(verb).arg(conf).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    assert!(command.status().expect("start wg-quick").success(), "wg-quick {verb} {}", conf.display());
 }

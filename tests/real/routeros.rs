@@ -8,7 +8,8 @@ use std::{collections::BTreeMap, fmt::Write as _};
 /// What a router needs to become the peer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Settings {
-    pub(crate) private_key: String,
+    /// None where the router makes its own.
+    pub(crate) private_key: Option<String>,
     pub(crate) listen_port: Option<String>,
     pub(crate) mtu: String,
     pub(crate) hub_public_key: String,
@@ -33,7 +34,7 @@ impl Settings {
             None => panic!("the script sets no {key}: {values:?}"),
         };
         Self {
-            private_key: need(&interface, "private-key"),
+            private_key: interface.get("private-key").cloned(),
             listen_port: interface.get("listen-port").cloned(),
             mtu: need(&interface, "mtu"),
             hub_public_key: need(&peer, "public-key"),
@@ -47,7 +48,8 @@ impl Settings {
 
     /// The same for `wg setconf`.
     pub(crate) fn for_wg(&self) -> String {
-        let mut text = format!("[Interface]\nPrivateKey = {}\n", self.private_key);
+        let key = self.private_key.as_deref().expect("a private key");
+        let mut text = format!("[Interface]\nPrivateKey = {key}\n");
         if let Some(port) = &self.listen_port {
             let _ = writeln!(text, "ListenPort = {port}");
         }
@@ -196,7 +198,7 @@ fn the_reader_follows_variables_escapes_and_joined_lines() {
 }
 }"#;
     let settings = Settings::of_script(script);
-    assert_eq!(settings.private_key, "a+b==");
+    assert_eq!(settings.private_key.as_deref(), Some("a+b=="));
     assert_eq!(settings.endpoint_address, "192.0.2.1");
     assert_eq!(settings.endpoint_port, "51820");
     assert_eq!(settings.keepalive, "25");

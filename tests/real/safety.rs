@@ -115,10 +115,39 @@ fn a_location_added_while_the_interface_is_down_is_there_after_up() {
     let Some(backend) = ready() else { return };
     let net = Net::new();
     let hub = Hub::new(&net, backend);
-    let added = hub.run("location add cafe");
-    assert_eq!(added.code, Some(9), "{added:#?}");
+    // The location is committed and its script printed all the same: nothing has to be done twice.
+    let added = hub.run("location add cafe").code(9);
+    assert!(added.stderr.contains("the store is committed"), "{added:#?}");
     hub.ok("up");
-    // The store was committed, so the script can be had again.
-    let router = Router::new(&net, backend, &hub.ok("script render cafe"));
+    let router = Router::new(&net, backend, &added.stdout);
     assert!(router.is_heard(), "{:#?}", hub.peers());
+}
+
+#[test]
+fn drift_is_told_by_doctor_and_heartbeat_and_mended_by_sync() {
+    let Some(backend) = ready() else { return };
+    let net = Net::new();
+    let hub = Hub::up(&net, backend);
+    let router = Router::of_new_location(&net, &hub, "cafe");
+    hub.ok("location add lost");
+    let (kept, lost) = (hub.key_of("cafe"), hub.key_of("lost"));
+    let before = hub.peers();
+    hub.ok("doctor");
+    hub.ok("sync --check");
+    assert_eq!(hub.run("heartbeat").code(0).stderr, "");
+
+    run(hub.space.command("wg").args(["set", &hub.interface(), "peer", &lost, "remove"]));
+    let told = hub.run("doctor").code(5);
+    assert!(told.stdout.contains("iwas-wg sync"), "{told:#?}");
+    let beat = hub.run("heartbeat").code(0);
+    assert!(beat.stderr.contains("iwas-wg sync"), "{beat:#?}");
+    hub.run("sync --check").code(5);
+
+    hub.ok("sync");
+    hub.ok("sync --check");
+    hub.ok("doctor");
+    let after = hub.peers();
+    assert_eq!(after[&lost].allowed_ips, before[&lost].allowed_ips);
+    assert_eq!(after[&kept].handshake, before[&kept].handshake, "the session was begun anew");
+    assert!(router.is_heard());
 }

@@ -2,12 +2,13 @@
 //! nothing that the hub does to one router disturbs another.
 
 use crate::{
-    bench::ready,
+    bench::{ready, run},
     hub::{AFTER_RESTART, HUB_VPN_IP, Hub, SOON},
     netns::{Net, wan_address},
-    router::{Router, bare_interface, set_conf, strip},
+    router::{Router, bare_interface, set_conf, strip, wg_quick},
+    routeros::Settings,
 };
-use std::{process::Stdio, thread, time::Duration};
+use std::{fs, io::Write, process::Stdio, thread, time::Duration};
 
 #[test]
 fn a_location_goes_in_and_an_online_router_comes_out() {
@@ -60,6 +61,45 @@ fn the_script_rendered_again_makes_the_same_router() {
 }
 
 #[test]
+fn a_key_made_on_the_router_never_passes_the_hub() {
+    let Some(backend) = ready() else { return };
+    let net = Net::new();
+    let hub = Hub::up(&net, backend);
+    let private = run(hub.space.command("wg").arg("genkey")).trim().to_owned();
+    let mut pubkey = hub.space.command("wg");
+    let mut pubkey =
+        pubkey.arg("pubkey").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("start wg");
+    pubkey.stdin.take().expect("its input").write_all(private.as_bytes()).expect("write the key");
+    let public = pubkey.wait_with_output().expect("wait for wg").stdout;
+    let public = String::from_utf8(public).expect("a key").trim().to_owned();
+
+    let script = hub.ok(&format!("location add tower --public-key {public}"));
+    let mut settings = Settings::of_script(&script);
+    assert_eq!(settings.private_key, None);
+    settings.private_key = Some(private);
+    let router = Router::with(&net, backend, settings);
+    assert!(router.is_heard(), "{:#?}", hub.peers());
+    assert_eq!(hub.status_of("tower")["state"], "online");
+}
+
+#[test]
+fn the_wg_quick_format_makes_the_same_peer() {
+    let Some(backend) = ready() else { return };
+    let net = Net::new();
+    let hub = Hub::up(&net, backend);
+    hub.ok("location add laptop");
+    let space = net.add_router();
+    let dir = tempfile::tempdir().expect("temporary directory");
+    let file = dir.path().join(format!("{}.conf", space.interface));
+    fs::write(&file, hub.ok("script render laptop --format wg-quick")).expect("write the file");
+    wg_quick(&space, "up", &file);
+    assert!(space.reaches(HUB_VPN_IP, SOON), "{:#?}", hub.peers());
+    assert_eq!(hub.status_of("laptop")["state"], "online");
+    // Its own way out is not bent into the tunnel.
+    assert!(space.ip("route get 198.51.100.1").contains("dev wan"));
+}
+
+#[test]
 fn a_router_that_takes_anothers_address_is_not_heard() {
     let Some(backend) = ready() else { return };
     let net = Net::new();
@@ -67,14 +107,17 @@ fn a_router_that_takes_anothers_address_is_not_heard() {
     let honest = Router::of_new_location(&net, &hub, "honest");
     let thief = Router::of_new_location(&net, &hub, "thief");
 
+    // With the honest router off, only the thief could be the one that is heard.
+    honest.stop();
     thief.take_address(&honest.settings.address);
     let (key, before) = (hub.key_of("honest"), hub.peers());
     assert!(!thief.space.reaches(HUB_VPN_IP, Duration::from_secs(3)), "the hub heard the thief");
-    let after = hub.peers();
-    assert_eq!(before[&key].rx_bytes, after[&key].rx_bytes, "its packets were taken for the other's");
+    assert_eq!(hub.peers()[&key], before[&key], "its packets were taken for the other's");
 
+    honest.start();
     assert!(honest.is_heard(), "the honest router is no longer heard");
     assert!(hub.space.reaches(honest.vpn_ip(), SOON), "the hub no longer reaches the honest router");
+    assert!(!thief.space.reaches(HUB_VPN_IP, Duration::from_secs(3)), "the hub heard the thief");
     thief.take_address(&format!("{}/24", hub.location("thief")["vpn_ip"].as_str().expect("an address")));
     assert!(thief.is_heard(), "with its own address it must be heard again");
 }
@@ -146,18 +189,7 @@ fn wg_quick_alone_brings_every_router_back_after_a_reboot() {
     let peers = hub.peer_list();
     hub.ok("down");
 
-    let wg_quick = |verb: &str| {
-        // Its wireguard-go stays in the background and must not hold our pipes.
-        let mut command = hub.space.command("wg-quick");
-        command
-            .arg(verb)
-            .arg(hub.conf_path())
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        assert!(command.status().expect("start wg-quick").success(), "wg-quick {verb}");
-    };
-    wg_quick("up");
+    wg_quick(&hub.space, "up", &hub.conf_path());
     assert_eq!(hub.peer_list(), peers);
     assert!(router.space.reaches(HUB_VPN_IP, AFTER_RESTART), "{:#?}", hub.peers());
     assert_eq!(hub.json("up")["changed"], false, "what wg-quick made is as the store wants it");
@@ -165,7 +197,7 @@ fn wg_quick_alone_brings_every_router_back_after_a_reboot() {
     assert_eq!(hub.status_of("cafe")["state"], "online");
     hub.ok("location add while-wg-quick-runs");
     assert_eq!(hub.peers().len(), 2);
-    wg_quick("down");
+    wg_quick(&hub.space, "down", &hub.conf_path());
     assert!(!hub.has_interface());
 }
 

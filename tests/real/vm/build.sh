@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # Builds what the small virtual machine boots: Debian's (or Ubuntu's) own kernel, unpacked and not
-# installed, and an initramfs that holds busybox and the programs named on the command line.
+# installed, and an initramfs that holds busybox and what the command line names.
 #
-#   build.sh CACHE OUT PROGRAM...
+#   build.sh CACHE OUT PATH...
 #
-# CACHE keeps the kernel between runs; OUT receives `vmlinuz` and `initramfs`. Every PROGRAM is put at
-# its own absolute path with the shared libraries it needs, so that a test binary finds the program
-# under test where cargo told it to look.
+# CACHE keeps the kernel between runs; OUT receives `vmlinuz` and `initramfs`. Every PATH, a program or
+# a directory, is put at its own absolute path, a program with the shared libraries it needs: a test
+# binary finds the program under test where cargo told it to look.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -127,13 +127,18 @@ ln -s ../run "$root/var/run"
 copy_modules
 cp "$(command -v busybox)" "$root/bin/busybox"
 install -m 0755 "$here/init" "$root/init"
-for program in "$@"; do
-    copy_program "$program"
+for path in "$@"; do
+    if [[ -d $path ]]; then
+        mkdir -p "$root${path%/*}"
+        cp -a "$path" "$root$path"
+    else
+        copy_program "$path"
+    fi
 done
 # The debug information of a test binary is most of its weight and nothing reads it in there.
 if command -v strip >/dev/null; then
-    for program in "$@"; do
-        case $program in */target/*) strip --strip-debug "$root$program" ;; esac
+    for path in "$@"; do
+        case $path in */target/*) strip --strip-debug "$root$path" ;; esac
     done
 fi
 
