@@ -2,13 +2,19 @@
 //! nothing that the hub does to one router disturbs another.
 
 use crate::{
-    bench::{ready, run},
+    bench::ready,
     hub::{AFTER_RESTART, HUB_VPN_IP, Hub, SOON},
     netns::{Net, wan_address},
     router::{Router, bare_interface, set_conf, strip, wg_quick},
     routeros::Settings,
 };
-use std::{fs, io::Write, process::Stdio, thread, time::Duration};
+use std::{
+    fs,
+    io::Write,
+    process::Stdio,
+    thread,
+    time::{Duration, Instant},
+};
 
 #[test]
 fn a_location_goes_in_and_an_online_router_comes_out() {
@@ -65,21 +71,43 @@ fn a_key_made_on_the_router_never_passes_the_hub() {
     let Some(backend) = ready() else { return };
     let net = Net::new();
     let hub = Hub::up(&net, backend);
-    let private = run(hub.space.command("wg").arg("genkey")).trim().to_owned();
-    let mut pubkey = hub.space.command("wg");
-    let mut pubkey =
-        pubkey.arg("pubkey").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("start wg");
-    pubkey.stdin.take().expect("its input").write_all(private.as_bytes()).expect("write the key");
-    let public = pubkey.wait_with_output().expect("wait for wg").stdout;
-    let public = String::from_utf8(public).expect("a key").trim().to_owned();
-
-    let script = hub.ok(&format!("location add tower --public-key {public}"));
-    let mut settings = Settings::of_script(&script);
-    assert_eq!(settings.private_key, None);
-    settings.private_key = Some(private);
+    let script = hub.ok("location add tower --key-mode router");
+    let (settings, said) = Settings::and_last_line(&script);
+    assert!(!script.contains(&settings.private_key), "the hub knew the key");
+    // The router prints the very command that its operator types on the hub.
+    let (_, command) = said.split_once("run on the hub: iwas-wg ").expect("a command for the hub");
+    hub.ok(command);
     let router = Router::with(&net, backend, settings);
     assert!(router.is_heard(), "{:#?}", hub.peers());
     assert_eq!(hub.status_of("tower")["state"], "online");
+}
+
+#[test]
+fn the_hub_opens_a_connection_to_its_router() {
+    let Some(backend) = ready() else { return };
+    let net = Net::new();
+    let hub = Hub::up(&net, backend);
+    let router = Router::of_new_location(&net, &hub, "cafe");
+    // As an operator who opens the router's Winbox port from the hub.
+    let mut listener = router.space.command("busybox");
+    let listener = listener.args(["nc", "-l", "-p", "8291"]).stdin(Stdio::piped()).stdout(Stdio::null());
+    let mut listener = listener.spawn().expect("start the listener");
+    listener.stdin.take().expect("its input").write_all(b"hello from the router\n").expect("write");
+    let deadline = Instant::now() + SOON;
+    let said = loop {
+        let mut client = hub.space.command("busybox");
+        let client = client.args(["nc", "-w", "5", router.vpn_ip(), "8291"]).stdin(Stdio::null());
+        let said = client.output().expect("start the client").stdout;
+        // The listener may not be there yet.
+        if !said.is_empty() || Instant::now() >= deadline {
+            break said;
+        }
+        thread::sleep(Duration::from_millis(100));
+    };
+    // The connection is over, or never was: either way the listener has done its work.
+    let _ = listener.kill();
+    listener.wait().expect("the listener");
+    assert_eq!(String::from_utf8_lossy(&said), "hello from the router\n");
 }
 
 #[test]
