@@ -315,12 +315,17 @@ fn router(file: &File<'_>) -> Result<RouterOptions, SettingsError> {
     } else {
         default.management
     };
+    let routes = or_default("routes", default.routes)?;
+    if routes.iter().any(|net| net.prefix_len() == 0) {
+        let hint = "name the networks behind the hub: a default route would take the tunnel's own packets";
+        return Err(file.refused_key("router", "routes", "has a default route", hint));
+    }
     Ok(RouterOptions {
         interface,
         listen_port: file.number("router", "listen_port", 0..=65535)?.unwrap_or(default.listen_port),
         keepalive: file.number("router", "keepalive", 0..=65535)?.unwrap_or(default.keepalive),
         mtu: file.number("router", "mtu", 576..=65535)?.unwrap_or(default.mtu),
-        routes: or_default("routes", default.routes)?,
+        routes,
         reach: file.parsed("router", "reach")?.unwrap_or(default.reach),
         watchdog: file.flag("router", "watchdog")?.unwrap_or(default.watchdog),
         allowed_address,
@@ -396,6 +401,11 @@ mod tests {
                 "[hub]\nnetwork = \"10.0.0.1/24\"\n",
                 "config.toml line 2: network \"10.0.0.1/24\" has host bits set",
                 "write the network itself: \"10.0.0.0/24\"",
+            ),
+            (
+                "[router]\nroutes = [\"0.0.0.0/0\"]\n",
+                "config.toml line 2: router.routes has a default route",
+                "name the networks behind the hub: a default route would take the tunnel's own packets",
             ),
             (
                 "[keys]\nidentity = \"id\"\n",

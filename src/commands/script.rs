@@ -173,7 +173,7 @@ fn all(ctx: &mut Context<'_>, r: &Renderer<'_>, dir: &Path, format: Format) -> R
             skipped.push(l.name.to_string());
         } else {
             let key = r.private_key(l, opener.as_ref())?;
-            let path = dir.join(format!("{}.{ending}", l.name));
+            let path = dir.join(file_name(l.name.as_str(), ending));
             fsx::replace(&path, r.text(l, key.as_ref(), format)?.as_bytes(), 0o600)?;
             written.push(path.display().to_string());
         }
@@ -191,6 +191,12 @@ fn all(ctx: &mut Context<'_>, r: &Renderer<'_>, dir: &Path, format: Format) -> R
         }
     }
     Ok(Outcome::Done)
+}
+
+/// A router runs `*.auto.rsc` by itself as soon as it is uploaded: no file of ours is called so.
+fn file_name(name: &str, ending: &str) -> String {
+    let mark = if name.ends_with(".auto") || name == "auto" { "-iwas" } else { "" };
+    format!("{name}{mark}.{ending}")
 }
 
 /// What every script of one call has in common.

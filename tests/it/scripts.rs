@@ -28,21 +28,23 @@ fn a_fleet_is_written_secret_file_by_file() {
     }
     hub.run(&["location", "add", "once", "--key-mode", "once"]).ok();
     hub.run(&["location", "add", "later", "--no-provision"]).ok();
+    hub.run(&["location", "add", "site.auto"]).ok();
     let dir = hub.path("scripts");
     let name = dir.to_str().expect("path");
     let run = hub.run(&["script", "render", "--all", "--scripts-dir", name]).ok();
-    assert!(run.stdout.is_empty() && run.stderr.starts_with("wrote 2 scripts to "), "{run:?}");
+    assert!(run.stdout.is_empty() && run.stderr.starts_with("wrote 3 scripts to "), "{run:?}");
     assert!(run.stderr.contains("warning: once: its private key was shown once and is not stored"));
     let mode = |path: &str| fs::metadata(dir.join(path)).expect(path).permissions().mode() & 0o777;
     assert_eq!((mode(""), mode("a.rsc"), mode("b.rsc")), (0o700, 0o600, 0o600));
-    assert_eq!(fs::read_dir(&dir).expect("directory").count(), 2);
+    assert_eq!(fs::read_dir(&dir).expect("directory").count(), 3);
+    assert!(dir.join("site.auto-iwas.rsc").exists(), "a router would run the file by itself");
     let single = hub.run(&["script", "render", "a"]).ok().stdout;
     assert_eq!(fs::read_to_string(dir.join("a.rsc")).expect("script"), single);
     let report = hub
         .run(&["--json", "script", "render", "--all", "--scripts-dir", name, "--kind", "check"])
         .ok()
         .json();
-    assert_eq!((report["written"].as_array().map(Vec::len), &report["skipped"]), (Some(3), &json!([])));
+    assert_eq!((report["written"].as_array().map(Vec::len), &report["skipped"]), (Some(4), &json!([])));
     assert_eq!(hub.run(&["script", "render", "--all"]).code, 2);
     assert_eq!(hub.run(&["script", "render"]).code, 2);
     assert_eq!(hub.run(&["script", "render", "a", "--all", "--scripts-dir", name]).code, 2);
