@@ -40,12 +40,22 @@ fn failed<'a>(action: &'static str, path: &'a Path) -> impl Fn(io::Error) -> FsE
     move |source| FsError { action, path: path.to_owned(), source }
 }
 
+/// The facts about a plain file; anything else (a device, a pipe, a directory) is an error, because
+/// reading it may never end and replacing it would destroy it.
+fn plain(path: &Path) -> io::Result<fs::Metadata> {
+    let meta = fs::metadata(path)?;
+    if meta.is_file() {
+        return Ok(meta);
+    }
+    Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no plain file"))
+}
+
 /// Reads a whole file; `None` if there is none.
 ///
 /// # Errors
 /// [`FsError`] for anything but a missing file.
 pub fn read(path: &Path) -> Result<Option<Vec<u8>>, FsError> {
-    match fs::read(path) {
+    match plain(path).and_then(|_| fs::read(path)) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(e) => Err(failed("read", path)(e)),
@@ -112,7 +122,7 @@ pub fn create(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FsError> {
 pub fn replace(path: &Path, bytes: &[u8], mode: u32) -> Result<bool, FsError> {
     let fail = failed("write", path);
     let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let before = match File::open(&target) {
+    let before = match plain(&target).and_then(|_| File::open(&target)) {
         Ok(mut file) => {
             let mut content = zeroize::Zeroizing::new(Vec::new());
             file.read_to_end(&mut content).map_err(&fail)?;
@@ -310,6 +320,17 @@ mod tests {
         assert_eq!(mode(&real), 0o640);
         assert!(!replace(&link, b"new", 0o600).expect("replace"), "equal content was written again");
         assert_eq!(fs::read_dir(dir.path()).expect("dir").count(), 2, "a temporary file stayed");
+    }
+
+    #[test]
+    fn a_device_is_neither_read_nor_replaced() {
+        for path in ["/dev/null", "/dev/full", "/tmp"] {
+            let path = Path::new(path);
+            let e = read(path).expect_err("read a device");
+            assert_eq!(e.to_string(), format!("cannot read {}: it is no plain file", path.display()));
+            assert!(replace(path, b"x", 0o600).is_err(), "replaced a device");
+        }
+        assert!(!fs::metadata("/dev/null").expect("null").is_file());
     }
 
     #[test]

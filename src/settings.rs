@@ -209,7 +209,7 @@ impl Settings {
     pub fn load(places: Places, vars: &BTreeMap<String, String>) -> Result<Self, SettingsError> {
         let bytes = fsx::read(&places.config).map_err(|e| SettingsError {
             message: e.to_string(),
-            hint: None,
+            hint: Some("run it as root or with sudo, or name the file with --config".into()),
             usage: false,
         })?;
         let Some(bytes) = bytes else {

@@ -97,6 +97,11 @@ impl Recipients {
         Ok(Self(values.iter().map(parse).collect::<Result<_, _>>()?))
     }
 
+    /// Whether there is nobody.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Seals a private key.
     ///
     /// # Errors

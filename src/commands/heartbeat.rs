@@ -110,7 +110,7 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
     if ctx.ui.is_json() {
         let checked = counts.online + counts.offline + counts.never;
         let Counts { online, offline, never, .. } = counts;
-        ctx.ui.json(&Envelope::new(HeartbeatReport { checked, online, offline, never, drift, changes }))?;
+        ctx.ui.json(&Envelope::new(HeartbeatReport { checked, online, offline, never, changes, drift }))?;
     }
     Ok(Outcome::Done)
 }

@@ -4,8 +4,11 @@ use super::{
     Context, Outcome,
     context::require,
     location::report,
-    projection::{apply, check_conf, project},
-    provisioning::{KeyRequest, choose_address, endpoint, install_script, prepare, refuse_taken_key},
+    projection::{apply, claimed, project},
+    provisioning::{
+        KeyRequest, check_recipients, choose_address, endpoint, install_script, lost_key, prepare,
+        refuse_taken_key,
+    },
 };
 use crate::{
     error::{Error, Kind},
@@ -124,8 +127,9 @@ fn provision(args: &ProvisionArgs, ctx: &mut Context<'_>) -> Result<Outcome, Err
     let hub = store.hub()?;
     endpoint(&settings)?;
     refuse_taken_key(&store, request)?;
-    check_conf(&settings, &hub)?;
-    let vpn_ip = choose_address(&settings, &store, location.vpn_ip, Some(&name))?;
+    let pool = settings.pool.clone().without(&claimed(&settings, &store, &hub)?);
+    let vpn_ip = choose_address(&settings, &store, &pool, location.vpn_ip, Some(&name))?;
+    check_recipients(&settings, request)?;
     let is_chosen = location.vpn_ip.is_some();
     location.vpn_ip = Some(vpn_ip);
     location.key_mode = request.mode;
@@ -143,7 +147,7 @@ fn provision(args: &ProvisionArgs, ctx: &mut Context<'_>) -> Result<Outcome, Err
     let script = install_script(&settings, &hub, &location, vpn_ip, prepared.private_key())?;
 
     let change = store.change()?;
-    if !is_chosen && change.take_next_address(&settings.pool)? != vpn_ip {
+    if !is_chosen && change.take_next_address(&pool)? != vpn_ip {
         return Err(Error::new(Kind::Busy, format!("address {vpn_ip} was taken at the same moment"))
             .hint("try again"));
     }
@@ -157,6 +161,8 @@ fn provision(args: &ProvisionArgs, ctx: &mut Context<'_>) -> Result<Outcome, Err
     if prepared.private_key().is_some() {
         ctx.warn_if_public();
     }
-    let printed = report(ctx, "provisioned", false, &location, Some(&script), &said);
+    let printed = report(ctx, "provisioned", false, &location, Some(&script), &said)
+        .and_then(|()| ctx.ui.flush())
+        .map_err(|e| lost_key(e, &location));
     projected.and(printed).map(|()| Outcome::Done)
 }

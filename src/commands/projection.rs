@@ -7,13 +7,13 @@ use crate::{
     error::{Error, Kind},
     fsx,
     model::{
-        PrivateKey, PublicKey,
+        PrivateKey, PublicKey, Reserved,
         plan::{self, Plan, Wanted},
     },
     settings::Settings,
     store::{Hub, Store},
     vault::Opener,
-    wgconf::{Conf, ConfPeerWanted, Rewrite},
+    wgconf::{Conf, ConfPeerWanted, InterfaceWanted, Rewrite},
 };
 use ipnet::{IpNet, Ipv4Net};
 use std::collections::HashSet;
@@ -85,7 +85,7 @@ impl ConfPlan {
     }
 }
 
-/// The conf as it is, or as a new one would be, and whether it is new.
+/// The conf as it is with a right `[Interface]`, and whether it differs from the file.
 fn current_conf(settings: &Settings, hub: &Hub) -> Result<(Conf, bool), Error> {
     let there = fsx::read(&settings.conf)?.map(Zeroizing::new);
     let is_new = there.is_none();
@@ -94,7 +94,35 @@ fn current_conf(settings: &Settings, hub: &Hub) -> Result<(Conf, bool), Error> {
         None => Conf::new_hub(&hub_key(settings, hub)?, hub_address(settings), settings.listen_port),
     };
     let conf = Conf::parse(&bytes).map_err(|e| in_conf(settings, e.into()))?;
-    Ok((conf, is_new))
+    // The next boot with the standard tools must bring up this hub and no other.
+    let wanted = InterfaceWanted {
+        public_key: hub.public_key,
+        address: hub_address(settings),
+        listen_port: settings.listen_port,
+    };
+    let key = if conf.has_wrong_key(&wanted) { Some(hub_key(settings, hub)?) } else { None };
+    match conf.with_interface(&wanted, key.as_ref()) {
+        None => Ok((conf, is_new)),
+        Some(text) => Ok((Conf::parse(&text).map_err(|e| in_conf(settings, e.into()))?, true)),
+    }
+}
+
+/// Addresses that peers of the conf hold which the store does not know: not to be handed out.
+pub(super) fn claimed(settings: &Settings, store: &Store, hub: &Hub) -> Result<Vec<Reserved>, Error> {
+    let (conf, _) = current_conf(settings, hub)?;
+    let network = settings.pool.network();
+    let mut claimed = Vec::new();
+    for peer in conf.peers() {
+        let nets = peer.allowed_ips.iter().filter_map(|net| match net {
+            IpNet::V4(net) if network.contains(net) && net.prefix_len() > network.prefix_len() => Some(*net),
+            _ => None,
+        });
+        let nets: Vec<Ipv4Net> = nets.collect();
+        if !nets.is_empty() && store.holder_of_key(&peer.public_key)?.is_none() {
+            claimed.extend(nets.into_iter().map(Reserved::from));
+        }
+    }
+    Ok(claimed)
 }
 
 /// Before a commit: whether the conf can be rewritten after it. What is wrong with it was so
@@ -115,9 +143,9 @@ pub(super) fn plan_conf(
         store.wanted_peers()?.into_iter().map(|(name, peer)| ConfPeerWanted { name, peer }).collect();
     let mut retired = store.retired_keys()?;
     retired.extend(pruned);
-    let (conf, is_new) = current_conf(settings, hub)?;
+    let (conf, differs) = current_conf(settings, hub)?;
     let mut rewrite = conf.rewrite(&wanted, &retired);
-    rewrite.changed |= is_new;
+    rewrite.changed |= differs;
     Ok(ConfPlan { rewrite, save_config: conf.save_config(), table_off: conf.table_off() })
 }
 

@@ -3,11 +3,11 @@
 use super::Context;
 use crate::{
     error::{Error, Kind},
-    model::{KeyMode, Location, LocationName, PrivateKey, PublicKey},
+    model::{KeyMode, Location, LocationName, Pool, PrivateKey, PublicKey},
     script::{Kind as ScriptKind, Site, render},
     settings::Settings,
     store::{Hub, NewPeer, Store},
-    vault::Recipients,
+    vault::{Recipients, VaultError},
 };
 use std::net::Ipv4Addr;
 use zeroize::Zeroizing;
@@ -82,6 +82,27 @@ pub(super) fn refuse_taken_key(store: &Store, request: KeyRequest) -> Result<(),
     Ok(())
 }
 
+/// Whether the key can be sealed, before it is promised.
+pub(super) fn check_recipients(settings: &Settings, request: KeyRequest) -> Result<(), Error> {
+    if request.mode == KeyMode::Stored && request.public_key.is_none() {
+        let recipients = Recipients::parse(&settings.recipients)?;
+        if recipients.is_empty() {
+            return Err(VaultError::NoRecipients.into());
+        }
+    }
+    Ok(())
+}
+
+/// What is said if the only copy of a key could not be written.
+pub(super) fn lost_key(e: Error, location: &Location) -> Error {
+    if location.key_mode != KeyMode::Once || e.kind == Kind::ClosedPipe {
+        return e;
+    }
+    let name = &location.name;
+    Error::new(e.kind, format!("{}; {name} is there, but its key is lost", e.message))
+        .hint(format!("\"iwas-wg location remove {name}\" and add it again"))
+}
+
 /// Makes and seals the key, or checks the given one. `None` in the mode `router` before the
 /// router has made its key.
 pub(super) fn prepare(
@@ -109,11 +130,12 @@ pub(super) fn prepare(
 pub(super) fn choose_address(
     settings: &Settings,
     store: &Store,
+    pool: &Pool,
     wanted: Option<Ipv4Addr>,
     own: Option<&LocationName>,
 ) -> Result<Ipv4Addr, Error> {
     let Some(address) = wanted else {
-        return Ok(store.next_address(&settings.pool)?);
+        return Ok(store.next_address(pool)?);
     };
     let conflict = |reason: String| {
         Error::new(Kind::Conflict, format!("address {address} {reason}"))
@@ -125,6 +147,10 @@ pub(super) fn choose_address(
             crate::model::Refusal::Outside => conflict(format!("is outside the VPN network {network}")),
             other => conflict(other.to_string()),
         });
+    }
+    if pool.admits(address).is_err() {
+        let conf = settings.conf.display();
+        return Err(conflict(format!("is held by a peer of {conf} that is not in the store")));
     }
     match store.holder_of_address(address)? {
         Some(holder) if own.is_none_or(|o| o.as_str() != holder) => {

@@ -55,11 +55,11 @@ struct RenderArgs {
     #[arg(value_name = "NAME", add = clap_complete::ArgValueCandidates::new(super::location_names))]
     #[arg(required_unless_present = "all", conflicts_with = "all")]
     name: Option<String>,
-    /// Every location that has a peer; needs --scripts-dir
-    #[arg(long, requires = "scripts_dir")]
+    /// Every location that has a peer
+    #[arg(long)]
     all: bool,
-    /// Write NAME.rsc files into this directory
-    #[arg(long, value_name = "DIR", requires = "all")]
+    /// Write NAME.rsc files into this directory instead of standard output
+    #[arg(long, value_name = "DIR")]
     scripts_dir: Option<PathBuf>,
     /// What the script does: install, rotate, remove or check
     #[arg(long, value_name = "KIND", default_value = "install")]
@@ -95,9 +95,20 @@ pub(super) fn run(args: Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
     let template = args.template.as_deref().map(read_template).transpose()?;
     let renderer = Renderer { hub: store.hub()?, settings: &settings, store: &store, kind, template };
     match (name, &args.scripts_dir) {
-        (Some(name), _) => one(ctx, &renderer, &name, args.format),
-        (None, Some(dir)) => all(ctx, &renderer, dir, args.format),
-        (None, None) => Err(Error::new(Kind::Usage, "a location is missing").hint("name one, or use --all")),
+        (Some(name), None) => one(ctx, &renderer, &name, args.format),
+        (Some(name), Some(dir)) => {
+            let location = require(&store, &name)?;
+            Renderer::address(&location)?;
+            write(ctx, &renderer, &[location], dir, args.format)
+        }
+        (None, Some(dir)) => write(ctx, &renderer, &store.locations()?, dir, args.format),
+        (None, None) => {
+            // Each script names its location in its first line.
+            for location in store.locations()?.iter().filter(|l| l.public_key.is_some()) {
+                one(ctx, &renderer, &location.name, args.format)?;
+            }
+            Ok(Outcome::Done)
+        }
     }
 }
 
@@ -135,6 +146,9 @@ fn json(ctx: &mut Context<'_>, r: &Renderer<'_>, location: &Location) -> Result<
     // JSON has a place for "not here"; a script without its key would be none.
     let key = if location.key_mode == KeyMode::Once { None } else { r.private_key(location, None)? };
     let (allowed, prefix_length) = reach_of(&site(r.settings, &r.hub, location, vpn_ip, None)?);
+    if key.is_some() {
+        ctx.warn_if_public();
+    }
     let key = key.as_ref().map(PrivateKey::expose);
     ctx.ui.json(&Envelope::new(ScriptReport {
         name: location.name.as_str(),
@@ -151,16 +165,21 @@ fn json(ctx: &mut Context<'_>, r: &Renderer<'_>, location: &Location) -> Result<
 }
 
 /// Writes a file for each location that has a peer, 0600 in a 0700 directory.
-fn all(ctx: &mut Context<'_>, r: &Renderer<'_>, dir: &Path, format: Format) -> Result<Outcome, Error> {
+fn write(
+    ctx: &mut Context<'_>,
+    r: &Renderer<'_>,
+    locations: &[Location],
+    dir: &Path,
+    format: Format,
+) -> Result<Outcome, Error> {
     let ending = match format {
         Format::Routeros => "rsc",
         Format::WgQuick => "conf",
         Format::Json => {
-            return Err(Error::new(Kind::Usage, "--all writes scripts, not JSON")
+            return Err(Error::new(Kind::Usage, "--scripts-dir takes scripts, not JSON")
                 .hint("leave out --format json; --json tells what was written"));
         }
     };
-    let locations = r.store.locations()?;
     let provisioned: Vec<&Location> = locations.iter().filter(|l| l.public_key.is_some()).collect();
     // The identity is read once, not once for each key.
     let stored = provisioned.iter().any(|l| l.key_mode == KeyMode::Stored);
@@ -195,7 +214,8 @@ fn all(ctx: &mut Context<'_>, r: &Renderer<'_>, dir: &Path, format: Format) -> R
 
 /// A router runs `*.auto.rsc` by itself as soon as it is uploaded: no file of ours is called so.
 fn file_name(name: &str, ending: &str) -> String {
-    let mark = if name.ends_with(".auto") || name == "auto" { "-iwas" } else { "" };
+    let runs_by_itself = name.rsplit('.').next() == Some("auto");
+    let mark = if runs_by_itself { "-iwas" } else { "" };
     format!("{name}{mark}.{ending}")
 }
 

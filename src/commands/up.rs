@@ -9,6 +9,7 @@ use crate::{
     output::json::{Envelope, HubChange},
     settings::Backend,
 };
+use std::collections::HashSet;
 
 /// Create the interface with its key, port, address and all peers
 ///
@@ -34,6 +35,10 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
     let store = Context::store(&settings)?;
     let hub = store.hub()?;
     let plan = projection::plan_interface(ctx, &settings, &store, &hub)?;
+    // Without its conf the hub would not survive a reboot.
+    if !args.dry_run && !settings.conf.exists() {
+        projection::plan_conf(&settings, &store, &hub, &HashSet::new())?.save(&settings)?;
+    }
     if !args.dry_run && !plan.is_empty() {
         projection::apply(ctx, &settings, &hub, &plan)?;
     }

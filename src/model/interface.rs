@@ -23,7 +23,8 @@ impl FromStr for InterfaceName {
     fn from_str(s: &str) -> Result<Self, Invalid> {
         let fits = (1..=15).contains(&s.len())
             && s.bytes().all(|b| b.is_ascii_alphanumeric() || b"_=+.-".contains(&b))
-            && !matches!(s, "." | "..");
+            // The kernel gives the last three a meaning of their own.
+            && !matches!(s, "." | ".." | "lo" | "all" | "default");
         if fits {
             return Ok(Self(s.to_owned()));
         }

@@ -23,6 +23,9 @@ pub use name::{Description, LocationName, Org};
 pub use net::{Pool, Refusal, Reserved};
 pub use router::RouterOptions;
 
+/// How much of a wrong value is shown, in characters.
+const VALUE_SHOWN: usize = 100;
+
 /// A value that cannot be right, whatever the state of the hub.
 ///
 /// Printed as `WHAT "VALUE" REASON`; `hint` says what would be right.
@@ -31,7 +34,7 @@ pub use router::RouterOptions;
 pub struct Invalid {
     /// The kind of value, as the user knows it: `location name`, `network`, …
     pub what: &'static str,
-    /// The value exactly as given.
+    /// The value as given, or its beginning.
     pub value: String,
     /// Why it cannot be right, a lower-case fragment.
     pub reason: String,
@@ -46,6 +49,11 @@ impl Invalid {
         reason: impl Into<String>,
         hint: impl Into<String>,
     ) -> Self {
-        Self { what, value: value.into(), reason: reason.into(), hint: hint.into() }
+        let mut value = value.into();
+        if let Some((end, _)) = value.char_indices().nth(VALUE_SHOWN) {
+            value.truncate(end);
+            value.push('…');
+        }
+        Self { what, value, reason: reason.into(), hint: hint.into() }
     }
 }

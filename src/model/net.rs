@@ -45,6 +45,12 @@ impl fmt::Display for Reserved {
     }
 }
 
+impl From<Ipv4Net> for Reserved {
+    fn from(net: Ipv4Net) -> Self {
+        Self { first: u32::from(net.network()), last: u32::from(net.broadcast()) }
+    }
+}
+
 /// Why an address of the operator's choice cannot be a router's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refusal {
@@ -111,16 +117,7 @@ impl Pool {
         if a.is_multicast() || a.is_loopback() || a.octets()[0] == 0 || a.octets()[0] >= 224 {
             return Err(refuse("cannot carry a VPN"));
         }
-        let mut sorted = reserved.to_vec();
-        sorted.sort();
-        let mut merged: Vec<Reserved> = Vec::with_capacity(sorted.len());
-        for r in sorted {
-            match merged.last_mut() {
-                Some(m) if r.first <= m.last.saturating_add(1) => m.last = m.last.max(r.last),
-                _ => merged.push(r),
-            }
-        }
-        let mut pool = Self { network: net, hub: 0, reserved: merged };
+        let mut pool = Self { network: net, hub: 0, reserved: merged(reserved.to_vec()) };
         pool.hub = pool.bounds().0;
         Ok(pool)
     }
@@ -137,6 +134,14 @@ impl Pool {
         }
         let hint = format!("write a host address of {}", self.network);
         Err(Invalid::new("hub address", address.to_string(), "is no host of the VPN network", hint))
+    }
+
+    /// The same pool with more addresses that are not handed out.
+    #[must_use]
+    pub fn without(self, more: &[Reserved]) -> Self {
+        let mut all = self.reserved;
+        all.extend_from_slice(more);
+        Self { reserved: merged(all), ..self }
     }
 
     /// The network in CIDR notation.
@@ -230,6 +235,19 @@ impl Pool {
         let reserved: Vec<String> = self.reserved.iter().map(ToString::to_string).collect();
         format!("{} {} -{}", self.network, self.hub(), reserved.join(","))
     }
+}
+
+/// Sorted and without overlaps.
+fn merged(mut ranges: Vec<Reserved>) -> Vec<Reserved> {
+    ranges.sort();
+    let mut merged: Vec<Reserved> = Vec::with_capacity(ranges.len());
+    for r in ranges {
+        match merged.last_mut() {
+            Some(m) if r.first <= m.last.saturating_add(1) => m.last = m.last.max(r.last),
+            _ => merged.push(r),
+        }
+    }
+    merged
 }
 
 #[cfg(test)]

@@ -104,12 +104,12 @@ pub struct ChangeReport<'a> {
     pub changed: bool,
     /// What was done: `created`, `updated`, `removed`, `provisioned`, `unchanged`.
     pub action: &'static str,
-    /// Whether this is only what would be done.
-    pub dry_run: bool,
     /// The location afterwards, or as it was if it was removed.
     pub location: Option<LocationReport<'a>>,
     /// The router's script, where one was rendered.
     pub script: Option<&'a str>,
+    /// Whether this is only what would be done.
+    pub dry_run: bool,
 }
 
 /// The interface in `status`.
@@ -186,10 +186,10 @@ pub struct HeartbeatReport {
     pub offline: u64,
     /// Of these, never seen.
     pub never: u64,
-    /// In how many places interface and conf differ from the store.
-    pub drift: u64,
     /// What is different from the last heartbeat.
     pub changes: Vec<Transition>,
+    /// In how many places interface and conf differ from the store.
+    pub drift: u64,
 }
 
 /// `script render --format json`. The private key is what the command is for.

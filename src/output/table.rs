@@ -67,19 +67,18 @@ impl Table {
     fn grid(&self, kept: &[usize], color: bool) -> Grid {
         let mut grid = Grid::new();
         grid.load_style(NOTHING).set_content_arrangement(ContentArrangement::Disabled);
-        if color {
-            grid.enforce_styling();
-        } else {
-            grid.force_no_tty();
-        }
+        grid.force_no_tty();
         grid.set_header(kept.iter().map(|i| Cell::new(self.columns[*i].title)));
         for row in &self.rows {
             grid.add_row(kept.iter().map(|i| {
                 let text = row.get(*i).map_or("", String::as_str);
-                let cell = Cell::new(text);
                 match state_color(text) {
-                    Some(c) if color && self.columns[*i].title == "STATE" => cell.fg(c),
-                    _ => cell,
+                    // Written here rather than by the library, which asks NO_COLOR again after
+                    // --color has decided.
+                    Some(code) if color && self.columns[*i].title == "STATE" => {
+                        Cell::new(format!("\u{1b}[{code}m{text}\u{1b}[0m"))
+                    }
+                    _ => Cell::new(text),
                 }
             }));
         }
@@ -99,12 +98,13 @@ fn steers(c: char) -> bool {
     c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
 }
 
-fn state_color(state: &str) -> Option<comfy_table::Color> {
+/// The terminal's code for the colour of a state.
+fn state_color(state: &str) -> Option<u8> {
     match state {
-        "online" => Some(comfy_table::Color::Green),
-        "offline" => Some(comfy_table::Color::Red),
-        "never" => Some(comfy_table::Color::Yellow),
-        "disabled" | "unprovisioned" => Some(comfy_table::Color::DarkGrey),
+        "online" => Some(32),
+        "offline" => Some(31),
+        "never" => Some(33),
+        "disabled" | "unprovisioned" => Some(90),
         _ => None,
     }
 }
@@ -147,6 +147,9 @@ mod tests {
     #[test]
     fn colour_is_only_there_where_it_was_decided() {
         assert!(!table().render(None, false).contains('\u{1b}'));
-        assert!(table().render(None, true).contains("\u{1b}["));
+        let coloured = table().render(None, true);
+        assert!(coloured.contains("\u{1b}[32monline\u{1b}[0m"), "{coloured:?}");
+        let bare = coloured.replace("\u{1b}[32m", "").replace("\u{1b}[33m", "").replace("\u{1b}[0m", "");
+        assert_eq!(bare, table().render(None, false), "colour moved the columns");
     }
 }

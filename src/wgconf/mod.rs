@@ -7,10 +7,13 @@
 //! This room must not know files, the store or the interface. Its errors carry a line number and
 //! never a value, since the value may be a private or preshared key.
 
+mod interface;
 mod parse;
 mod rewrite;
 #[cfg(test)]
 mod tests;
+
+pub use interface::InterfaceWanted;
 
 use crate::model::{LocationName, PrivateKey, PublicKey, plan::WantedPeer};
 use ipnet::{IpNet, Ipv4Net};

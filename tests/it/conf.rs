@@ -24,3 +24,59 @@ fn every_foreign_line_survives_adds_and_removes() {
     assert_eq!(mode, 0o640, "the conf's mode changed");
     assert!(hub.live().is_empty());
 }
+
+#[test]
+fn the_interface_section_is_kept_in_line_with_the_settings() {
+    let hub = Hub::up();
+    hub.add("cafe");
+    let path = hub.path("etc/wireguard/wg0.conf");
+    let whole = hub.conf();
+    let key = whole.lines().find_map(|l| l.strip_prefix("PrivateKey = ")).expect("key").to_owned();
+    let other = "yAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmk=";
+    for wrong in [
+        whole.replace("ListenPort = 51820", "ListenPort = 7"),
+        whole.replace(&key, other),
+        whole.replace("Address = 10.0.0.1/24\n", ""),
+        String::new(),
+    ] {
+        fs::write(&path, &wrong).expect("conf");
+        hub.run(&["sync", "--check"]).code(5);
+        assert_eq!(hub.run(&["--json", "heartbeat"]).ok().json()["drift"], 1);
+        hub.run(&["doctor"]).code(5);
+        hub.run(&["sync"]).ok();
+        for line in
+            [format!("PrivateKey = {key}"), "Address = 10.0.0.1/24".into(), "ListenPort = 51820".into()]
+        {
+            assert!(hub.conf().lines().any(|l| l == line), "no {line} after sync of {wrong:?}");
+        }
+        assert!(hub.conf().contains("# friendly_name = cafe\n") && !hub.conf().contains(other));
+        hub.run(&["sync", "--check"]).ok();
+    }
+    hub.edit_settings("listen_port = 51820\n# The hub", "listen_port = 4500\n# The hub");
+    hub.run(&["sync"]).ok();
+    assert!(hub.conf().contains("ListenPort = 4500\n"));
+    fs::remove_file(&path).expect("remove");
+    hub.run(&["up"]).ok();
+    assert!(hub.conf().contains("# friendly_name = cafe\n"), "up left the hub without its conf");
+}
+
+#[test]
+fn an_address_that_a_foreign_peer_holds_is_nobody_elses() {
+    let hub = Hub::up();
+    let foreign = |key: &str, allowed: &str| format!("\n[Peer]\nPublicKey = {key}\nAllowedIPs = {allowed}\n");
+    let text = hub.conf()
+        + &foreign("hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo=", "10.0.0.2/32, 192.168.9.0/24")
+        + &foreign("xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=", "10.0.0.4/30");
+    fs::write(hub.path("etc/wireguard/wg0.conf"), text).expect("conf");
+    assert_eq!(hub.add_for_address("a"), "10.0.0.3");
+    assert_eq!(hub.add_for_address("b"), "10.0.0.8");
+    for address in ["10.0.0.2", "10.0.0.5"] {
+        let run = hub.run(&["location", "add", "c", "--vpn-ip", address]).code(4);
+        let (error, _) = run.error();
+        assert!(
+            error.contains("is held by a peer of ") && error.ends_with("that is not in the store"),
+            "{error}"
+        );
+        assert_eq!(hub.run(&["location", "add", "c", "-n", "--vpn-ip", address]).code, 4);
+    }
+}

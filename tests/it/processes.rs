@@ -111,3 +111,15 @@ fn no_colour_and_no_escape_into_a_pipe() {
         assert!(!output.stdout.contains(&0x1b), "{args:?}");
     }
 }
+
+#[test]
+fn a_key_that_could_not_be_shown_is_said_to_be_lost() {
+    let hub = hub();
+    let full = File::options().write(true).open("/dev/full").expect("/dev/full");
+    let args = ["location", "add", "tower", "--key-mode", "once"];
+    let output = program(&hub, &args).stdout(full).output().expect("run");
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("tower is there, but its key is lost"), "{said}");
+    assert!(said.contains("hint: \"iwas-wg location remove tower\" and add it again"), "{said}");
+}

@@ -140,3 +140,16 @@ fn a_reset_peer_is_on_the_interface_without_its_sessions() {
     hub.run(&["down"]).ok();
     hub.run(&["peer", "reset", "cafe"]).code(9);
 }
+
+#[test]
+fn a_dry_run_promises_no_key_that_cannot_be_sealed() {
+    let hub = Hub::up();
+    let text = fs::read_to_string(hub.path("etc/iwas-wg/config.toml")).expect("settings");
+    let recipients = text.lines().find(|l| l.starts_with("recipients")).expect("recipients").to_owned();
+    hub.edit_settings(&recipients, "recipients = [\"age1nonsense\"]");
+    for args in [&["location", "add", "cafe", "-n"][..], &["location", "add", "cafe"]] {
+        let run = hub.run(args).code(6);
+        assert_eq!(run.error().0, "iwas-wg: recipient \"age1nonsense\" is not an age or ssh public key");
+    }
+    hub.run(&["location", "add", "cafe", "--key-mode", "once"]).ok();
+}

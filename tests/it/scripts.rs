@@ -45,7 +45,13 @@ fn a_fleet_is_written_secret_file_by_file() {
         .ok()
         .json();
     assert_eq!((report["written"].as_array().map(Vec::len), &report["skipped"]), (Some(4), &json!([])));
-    assert_eq!(hub.run(&["script", "render", "--all"]).code, 2);
+    hub.run(&["location", "remove", "once", "-y"]).ok();
+    let all = hub.run(&["script", "render", "--all"]).ok().stdout;
+    assert!(all.contains(&single) && all.contains("location \"b\""), "not every script is there");
+    let one = hub.path("one");
+    hub.run(&["script", "render", "a", "--scripts-dir", one.to_str().expect("path")]).ok();
+    assert_eq!(fs::read_dir(&one).expect("directory").count(), 1);
+    assert_eq!(hub.run(&["script", "render", "later", "--scripts-dir", name]).code, 3);
     assert_eq!(hub.run(&["script", "render"]).code, 2);
     assert_eq!(hub.run(&["script", "render", "a", "--all", "--scripts-dir", name]).code, 2);
 }

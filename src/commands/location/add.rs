@@ -4,9 +4,10 @@ use super::{parse_tags, report};
 use crate::{
     commands::{
         Context, Outcome,
-        projection::{check_conf, project},
+        projection::{claimed, project},
         provisioning::{
-            KeyRequest, choose_address, endpoint, install_script, parse_address, prepare, refuse_taken_key,
+            KeyRequest, check_recipients, choose_address, endpoint, install_script, lost_key, parse_address,
+            prepare, refuse_taken_key,
         },
     },
     error::{Error, Kind},
@@ -130,12 +131,15 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
     if !args.no_provision {
         endpoint(&settings)?;
         refuse_taken_key(&store, key)?;
-        check_conf(&settings, &hub)?;
     }
+    let pool = settings.pool.clone().without(&claimed(&settings, &store, &hub)?);
     // A location without a peer has no address, unless one was chosen for it.
     let wants_address = !args.no_provision || wish.vpn_ip.is_some();
     let vpn_ip =
-        if wants_address { Some(choose_address(&settings, &store, wish.vpn_ip, None)?) } else { None };
+        if wants_address { Some(choose_address(&settings, &store, &pool, wish.vpn_ip, None)?) } else { None };
+    if !args.no_provision {
+        check_recipients(&settings, key)?;
+    }
     let now = ctx.now();
     let mut location = Location {
         name: name.clone(),
@@ -174,7 +178,7 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
             change.take_address(ip)?;
         } else {
             // The lock keeps others out, so this is the address that the script names.
-            let taken = change.take_next_address(&settings.pool)?;
+            let taken = change.take_next_address(&pool)?;
             if taken != ip {
                 return Err(Error::new(Kind::Busy, format!("address {ip} was taken at the same moment"))
                     .hint("try again"));
@@ -201,7 +205,9 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
         ctx.warn_if_public();
     }
     // The script may hold the only copy of a key: it is printed even if the rest is not in line.
-    let printed = report(ctx, "created", false, &location, script.as_ref().map(|s| s.as_str()), &said);
+    let printed = report(ctx, "created", false, &location, script.as_ref().map(|s| s.as_str()), &said)
+        .and_then(|()| ctx.ui.flush())
+        .map_err(|e| lost_key(e, &location));
     projected.and(printed).map(|()| Outcome::Done)
 }
 
@@ -225,7 +231,9 @@ fn there_already(
     let differences = wish.differences(existing, key, args);
     if !differences.is_empty() {
         return Err(conflict(format!(", but {}", differences.join(", ")))
-            .hint(format!("\"iwas-wg location set {name}\" changes it")));
+            .hint(format!(
+                "\"iwas-wg location set {name}\" changes org, description and tags; for the rest remove and add it"
+            )));
     }
     report(ctx, "unchanged", args.dry_run, existing, None, &format!("{name} is there already{at}"))?;
     Ok(Outcome::Done)
