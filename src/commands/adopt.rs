@@ -6,7 +6,11 @@
 
 mod source;
 
-use super::{Context, Outcome, init};
+use super::{
+    Context, Outcome,
+    context::carrier,
+    making::{Making, make, refuse_existing},
+};
 use crate::{
     error::{Error, Kind},
     model::{
@@ -49,7 +53,7 @@ pub(super) fn run(wish: &Wish<'_>, ctx: &mut Context<'_>) -> Result<Outcome, Err
     let places = ctx.places();
     let conf_path = places.default_conf(wish.interface);
     let from = wish.from.unwrap_or(&conf_path);
-    init::refuse_existing(&[&places.config, &places.database, &places.default_identity()])?;
+    refuse_existing(&[&places.config, &places.database, &places.default_identity()])?;
     let mut found = source::read(from)?;
     let live = read_live(ctx, wish)?;
     if let Some(live) = &live {
@@ -73,7 +77,7 @@ pub(super) fn run(wish: &Wish<'_>, ctx: &mut Context<'_>) -> Result<Outcome, Err
     if !wish.dry_run {
         // A conf of another kind was read: ours is written from the store by the first sync.
         let keep_conf = conf_path.exists();
-        let made = init::Making {
+        let made = Making {
             interface: wish.interface,
             endpoint: endpoint.as_ref(),
             pool: &pool,
@@ -82,14 +86,14 @@ pub(super) fn run(wish: &Wish<'_>, ctx: &mut Context<'_>) -> Result<Outcome, Err
             key: &key,
             write_conf: !keep_conf,
         };
-        init::make(ctx, &made, |store, hub| fill(store, hub, &adopted))?;
+        make(ctx, &made, |store, hub| fill(store, hub, &adopted))?;
     }
     report(ctx, wish, &key, &adopted, &left, endpoint.is_none())
 }
 
 /// The interface as it runs, if it does and may be read.
 fn read_live(ctx: &Context<'_>, wish: &Wish<'_>) -> Result<Option<LiveInterface>, Error> {
-    match init::carrier(wish.backend) {
+    match carrier(wish.backend) {
         None => Ok(None),
         Some(carrier) => Ok(ctx.env.devices.open(wish.interface, carrier).read()?),
     }

@@ -1,13 +1,13 @@
 //! What every command works with: the outside world, the streams and the global flags.
 
 use crate::{
-    device::Device,
+    device::{Carrier, Device},
     env::Env,
     error::{Error, Kind},
     fsx::Lock,
     model::{Location, LocationName, PrivateKey},
     output::{Color, Style, Ui},
-    settings::{Places, Settings},
+    settings::{Backend, Places, Settings},
     store::{Store, StoreError},
 };
 use anyhow::Context as _;
@@ -146,7 +146,7 @@ impl Context<'_> {
 
     /// The interface; `None` with the backend `none`.
     pub fn device(&self, settings: &Settings) -> Option<Box<dyn Device>> {
-        super::init::carrier(settings.backend).map(|c| self.env.devices.open(&settings.interface, c))
+        carrier(settings.backend).map(|c| self.env.devices.open(&settings.interface, c))
     }
 
     /// A new private key.
@@ -180,6 +180,16 @@ impl Context<'_> {
                 .hint("add --yes to confirm it beforehand"));
         }
         Ok(self.ui.confirm(&mut *self.env.stdin, question))
+    }
+}
+
+/// Who carries an interface of this backend; `None` for none.
+pub(super) fn carrier(backend: Backend) -> Option<Carrier> {
+    match backend {
+        Backend::None => None,
+        Backend::Auto => Some(Carrier::Auto),
+        Backend::Kernel => Some(Carrier::Kernel),
+        Backend::Userspace => Some(Carrier::Userspace),
     }
 }
 

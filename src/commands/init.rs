@@ -1,19 +1,17 @@
 //! `iwas-wg init`: everything a new hub needs, or nothing at all.
 
-use super::{Context, Outcome, adopt};
+use super::{
+    Context, Outcome, adopt,
+    making::{Making, make, refuse_existing},
+};
 use crate::{
-    device::Carrier,
-    error::{Error, Kind},
-    fsx,
-    model::{Endpoint, InterfaceName, Pool, PrivateKey},
+    error::Error,
+    model::{Endpoint, InterfaceName, Pool},
     output::json::{Envelope, HubChange},
-    settings::{Backend, Initial, initial_text},
-    store::{Hub, Store},
-    vault::{Recipients, new_identity},
-    wgconf::Conf,
+    settings::Backend,
 };
 use ipnet::Ipv4Net;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Make the settings, the store, the hub's keys and its conf
 ///
@@ -56,41 +54,6 @@ pub struct Args {
     /// Say what would be made, and make nothing
     #[arg(short = 'n', long)]
     dry_run: bool,
-}
-
-/// Files that this call made, to be taken away if it fails half-way.
-#[derive(Default)]
-struct Made(Vec<PathBuf>);
-
-impl Made {
-    fn create(&mut self, path: &Path, bytes: &[u8], mode: u32, dir_mode: u32) -> Result<(), Error> {
-        if let Some(dir) = path.parent() {
-            fsx::create_dir(dir, dir_mode)?;
-        }
-        fsx::create(path, bytes, mode)?;
-        self.0.push(path.to_owned());
-        Ok(())
-    }
-}
-
-impl Drop for Made {
-    fn drop(&mut self) {
-        for path in &self.0 {
-            let _ = std::fs::remove_file(path);
-        }
-    }
-}
-
-/// A hub to be made.
-pub(super) struct Making<'a> {
-    pub(super) interface: &'a InterfaceName,
-    pub(super) endpoint: Option<&'a Endpoint>,
-    pub(super) pool: &'a Pool,
-    pub(super) listen_port: u16,
-    pub(super) backend: Backend,
-    pub(super) key: &'a PrivateKey,
-    /// Whether there is no conf that already serves.
-    pub(super) write_conf: bool,
 }
 
 pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
@@ -159,75 +122,4 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
         ctx.ui.warn(&format!("hub.endpoint is empty; set it in {config} before you add a location"));
     }
     Ok(Outcome::Done)
-}
-
-/// Says which of the files are there already.
-pub(super) fn refuse_existing(targets: &[&PathBuf]) -> Result<(), Error> {
-    let found: Vec<String> =
-        targets.iter().filter(|p| p.symlink_metadata().is_ok()).map(|p| p.display().to_string()).collect();
-    if found.is_empty() {
-        return Ok(());
-    }
-    let verb = if found.len() == 1 { "exists" } else { "exist" };
-    Err(Error::new(Kind::Conflict, format!("a hub is here already: {} {verb}", found.join(", "))).hint(
-        "nothing was changed; use --root for another hub, --adopt for a conf that is in use, or move the files away",
-    ))
-}
-
-/// Who carries an interface of this backend; `None` for none.
-pub(super) fn carrier(backend: Backend) -> Option<Carrier> {
-    match backend {
-        Backend::None => None,
-        Backend::Auto => Some(Carrier::Auto),
-        Backend::Kernel => Some(Carrier::Kernel),
-        Backend::Userspace => Some(Carrier::Userspace),
-    }
-}
-
-/// Makes all files of a hub, the store last and filled; if a step fails, none of them stays.
-pub(super) fn make(
-    ctx: &Context<'_>,
-    m: &Making<'_>,
-    fill: impl FnOnce(&mut Store, &Hub) -> Result<(), Error>,
-) -> Result<(), Error> {
-    let places = ctx.places();
-    let (identity_path, conf_path) = (places.default_identity(), places.default_conf(m.interface));
-    let identity = new_identity();
-    let sealed = Recipients::parse(std::slice::from_ref(&identity.recipient))?.seal(m.key)?;
-    let hub = Hub { public_key: m.key.public(), sealed_key: Some(sealed) };
-    let address = Ipv4Net::new_assert(m.pool.hub(), m.pool.prefix_len());
-    let config = initial_text(&Initial {
-        interface: m.interface,
-        endpoint: m.endpoint,
-        listen_port: m.listen_port,
-        pool: m.pool,
-        conf: &places.written(&conf_path),
-        backend: m.backend,
-        recipient: &identity.recipient,
-        identity: &places.written(&identity_path),
-    });
-    let mut made = Made::default();
-    made.create(&identity_path, identity.file.as_bytes(), 0o600, 0o755)?;
-    if m.write_conf {
-        let conf = Conf::new_hub(m.key, address, m.listen_port);
-        made.create(&conf_path, &conf, 0o600, 0o700)?;
-    }
-    made.create(&places.config, config.as_bytes(), 0o644, 0o755)?;
-    // The store comes last: with it the hub exists.
-    if let Some(dir) = places.database.parent() {
-        fsx::create_dir(dir, 0o700)?;
-    }
-    let filled = Store::create(&places.database, &hub, ctx.now())
-        .map_err(Error::from)
-        .and_then(|mut store| fill(&mut store, &hub));
-    if let Err(e) = filled {
-        for suffix in ["", "-wal", "-shm"] {
-            let mut name = places.database.clone().into_os_string();
-            name.push(suffix);
-            made.0.push(name.into());
-        }
-        return Err(e);
-    }
-    made.0.clear();
-    Ok(())
 }

@@ -15,6 +15,7 @@ mod generate;
 mod heartbeat;
 mod init;
 mod location;
+mod making;
 mod peer;
 mod projection;
 mod provisioning;

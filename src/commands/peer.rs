@@ -4,7 +4,7 @@ use super::{
     Context, Outcome,
     context::require,
     location::report,
-    projection::{apply, claimed, project},
+    projection::{apply, claimed, extras, project},
     provisioning::{
         KeyRequest, check_recipients, choose_address, endpoint, install_script, lost_key, prepare,
         refuse_taken_key,
@@ -97,7 +97,7 @@ fn reset(args: &ResetArgs, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
     }
     // Both in one message: there is no moment at which the address is nobody's for long.
     let plan = Plan { remove_peers: vec![peer.public_key], set_peers: vec![peer], ..Plan::default() };
-    apply(ctx, &settings, &store.hub()?, &plan).map_err(|e| e.as_kind(Kind::Device))?;
+    apply(ctx, &settings, &store.hub()?, &plan, &extras(&settings)).map_err(|e| e.as_kind(Kind::Device))?;
     report(ctx, "reset", false, &location, None, &format!("the hub has forgotten the sessions of {name}"))?;
     Ok(Outcome::Done)
 }

@@ -8,7 +8,7 @@ use crate::{
     fsx,
     model::{
         PrivateKey, PublicKey, Reserved,
-        plan::{self, Plan, Wanted},
+        plan::{self, Extras, Plan, Wanted},
     },
     settings::Settings,
     store::{Hub, Store},
@@ -174,13 +174,25 @@ pub(super) fn plan_interface(
     Ok(plan::diff(&wanted(settings, store, hub)?, live.as_ref()))
 }
 
+/// What the conf says of peers that were there before us; nothing if it cannot be read now.
+pub(super) fn extras(settings: &Settings) -> Extras {
+    let bytes = fsx::read(&settings.conf).ok().flatten().map(Zeroizing::new);
+    bytes.and_then(|b| Conf::parse(&b).ok()).map(|conf| conf.extras()).unwrap_or_default()
+}
+
 /// Applies a plan to the interface and says which program carries it, if one was started.
-pub(super) fn apply(ctx: &mut Context<'_>, settings: &Settings, hub: &Hub, plan: &Plan) -> Result<(), Error> {
+pub(super) fn apply(
+    ctx: &mut Context<'_>,
+    settings: &Settings,
+    hub: &Hub,
+    plan: &Plan,
+    extras: &Extras,
+) -> Result<(), Error> {
     let Some(mut device) = ctx.device(settings) else {
         return Ok(());
     };
     let key = if plan.set_key { Some(hub_key(settings, hub)?) } else { None };
-    let applied = device.apply(plan, key.as_ref())?;
+    let applied = device.apply(plan, key.as_ref(), extras)?;
     if let Some(program) = applied.started {
         ctx.ui.say(&format!("this kernel has no WireGuard: {} is carried by {program}", settings.interface));
     }
@@ -203,7 +215,10 @@ pub(super) fn project(
         plan.warn(ctx, settings);
         plan.save(settings)
     });
-    let interface = if difference.is_empty() { Ok(()) } else { apply(ctx, settings, &hub, difference) };
+    // Peers of our own making have nothing more in the conf.
+    let none = Extras::new();
+    let interface =
+        if difference.is_empty() { Ok(()) } else { apply(ctx, settings, &hub, difference, &none) };
     match conf.and(interface) {
         Ok(()) => Ok(()),
         Err(e) => {

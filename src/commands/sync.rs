@@ -64,7 +64,7 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
     if differs && !dry_run {
         conf.save(&settings)?;
         if !plan.is_empty() {
-            projection::apply(ctx, &settings, &hub, &plan)?;
+            projection::apply(ctx, &settings, &hub, &plan, &projection::extras(&settings))?;
         }
     }
     let report = HubChange {

@@ -40,7 +40,7 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
         projection::plan_conf(&settings, &store, &hub, &HashSet::new())?.save(&settings)?;
     }
     if !args.dry_run && !plan.is_empty() {
-        projection::apply(ctx, &settings, &hub, &plan)?;
+        projection::apply(ctx, &settings, &hub, &plan, &projection::extras(&settings))?;
     }
     let report = HubChange {
         changed: !plan.is_empty() && !args.dry_run,

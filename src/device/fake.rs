@@ -1,7 +1,10 @@
 //! An interface in memory, for tests of the whole program.
 
 use super::{Applied, Carrier, Device, DeviceError, Devices};
-use crate::model::{InterfaceName, LiveInterface, LivePeer, PrivateKey, plan::Plan};
+use crate::model::{
+    InterfaceName, LiveInterface, LivePeer, PrivateKey, PublicKey,
+    plan::{Extras, Plan},
+};
 use std::{cell::RefCell, rc::Rc};
 
 /// What the fake interface holds and how it behaves.
@@ -13,6 +16,8 @@ pub struct FakeState {
     pub unreadable: bool,
     /// Makes every change fail.
     pub broken: bool,
+    /// Keys of the peers that were set with something from the conf.
+    pub with_extras: Vec<PublicKey>,
     /// Each plan that was applied, in order.
     pub applied: Vec<Plan>,
 }
@@ -44,12 +49,19 @@ impl Device for FakeDevice {
         Ok(state.interface.clone())
     }
 
-    fn apply(&mut self, plan: &Plan, private_key: Option<&PrivateKey>) -> Result<Applied, DeviceError> {
+    fn apply(
+        &mut self,
+        plan: &Plan,
+        private_key: Option<&PrivateKey>,
+        extras: &Extras,
+    ) -> Result<Applied, DeviceError> {
         let mut state = self.state.borrow_mut();
         if state.broken {
             return Err(DeviceError::Denied { name: self.name.clone(), action: "change" });
         }
         state.applied.push(plan.clone());
+        let with_extras = plan.set_peers.iter().filter(|p| extras.contains_key(&p.public_key));
+        state.with_extras.extend(with_extras.map(|p| p.public_key));
         if state.interface.is_none() {
             if !plan.create {
                 return Err(DeviceError::Missing { name: self.name.clone() });

@@ -15,7 +15,10 @@ mod wireguard;
 pub use fake::{FakeDevices, FakeState};
 pub use wireguard::SystemDevices;
 
-use crate::model::{InterfaceName, LiveInterface, PrivateKey, plan::Plan};
+use crate::model::{
+    InterfaceName, LiveInterface, PrivateKey,
+    plan::{Extras, Plan},
+};
 use std::io;
 
 /// Who carries the interface.
@@ -37,12 +40,18 @@ pub trait Device {
     /// [`DeviceError`] if it is there but cannot be read.
     fn read(&mut self) -> Result<Option<LiveInterface>, DeviceError>;
 
-    /// Does what the plan says. The private key is needed where the plan sets it.
+    /// Does what the plan says. The private key is needed where the plan sets it; peers that are
+    /// set get what `extras` has of them.
     ///
     /// # Errors
     /// [`DeviceError::Missing`] if the plan does not create the interface and there is none. An
     /// interface that this call created and could not finish is taken away again.
-    fn apply(&mut self, plan: &Plan, private_key: Option<&PrivateKey>) -> Result<Applied, DeviceError>;
+    fn apply(
+        &mut self,
+        plan: &Plan,
+        private_key: Option<&PrivateKey>,
+        extras: &Extras,
+    ) -> Result<Applied, DeviceError>;
 
     /// Takes the interface away; `false` if there was none.
     ///

@@ -4,7 +4,10 @@
 //! loses its number. The request holds private keys, so it is wiped.
 
 use super::DeviceError;
-use crate::model::{InterfaceName, PrivateKey, plan::Plan};
+use crate::model::{
+    InterfaceName, PrivateKey,
+    plan::{Extras, Plan},
+};
 use std::{
     collections::BTreeMap,
     fmt::Write as _,
@@ -100,10 +103,11 @@ pub(super) fn configure(
     name: &InterfaceName,
     plan: &Plan,
     private_key: Option<&PrivateKey>,
+    extras: &Extras,
 ) -> Result<(), DeviceError> {
     let action = "change";
     // Room for everything at once: growing would leave unwiped copies of the key behind.
-    let room = 256 + 192 * (plan.set_peers.len() + plan.remove_peers.len());
+    let room = 256 + 512 * (plan.set_peers.len() + plan.remove_peers.len());
     let mut request = Zeroizing::new(String::with_capacity(room));
     request.push_str("set=1\n");
     if let (true, Some(key)) = (plan.set_key, private_key) {
@@ -125,6 +129,20 @@ pub(super) fn configure(
         request.push_str("\nreplace_allowed_ips=true\n");
         for net in peer.allowed_ips() {
             let _ = writeln!(request, "allowed_ip={net}");
+        }
+        let Some(extra) = extras.get(&peer.public_key) else {
+            continue;
+        };
+        if let Some(key) = &extra.preshared_key {
+            request.push_str("preshared_key=");
+            hex(&mut request, key.expose_bytes());
+            request.push('\n');
+        }
+        if let Some(endpoint) = extra.endpoint {
+            let _ = writeln!(request, "endpoint={endpoint}");
+        }
+        if let Some(seconds) = extra.keepalive {
+            let _ = writeln!(request, "persistent_keepalive_interval={seconds}");
         }
     }
     if request.as_str() == "set=1\n" {

@@ -3,7 +3,10 @@
 //! Keys of the library print themselves in `Debug`; they are turned into ours at this door.
 
 use super::{Applied, Carrier, Device, DeviceError, Devices, failure, link, userspace};
-use crate::model::{InterfaceName, LiveInterface, LivePeer, PrivateKey, PublicKey, plan::Plan};
+use crate::model::{
+    InterfaceName, LiveInterface, LivePeer, PrivateKey, PublicKey,
+    plan::{Extras, Plan},
+};
 use ipnet::IpNet;
 use jiff::Timestamp;
 use std::{
@@ -94,9 +97,10 @@ impl SystemDevice {
         backend: Backend,
         plan: &Plan,
         private_key: Option<&PrivateKey>,
+        extras: &Extras,
     ) -> Result<(), DeviceError> {
         if backend == Backend::Userspace {
-            return userspace::configure(&self.name, plan, private_key);
+            return userspace::configure(&self.name, plan, private_key, extras);
         }
         let mut update = DeviceUpdate::new();
         let mut empty = true;
@@ -115,9 +119,21 @@ impl SystemDevice {
                 .allowed_ips()
                 .map(|net| AllowedIp { address: net.addr(), cidr: net.prefix_len() })
                 .collect();
-            PeerConfigBuilder::new(&Key(*peer.public_key.as_bytes()))
+            let mut builder = PeerConfigBuilder::new(&Key(*peer.public_key.as_bytes()))
                 .replace_allowed_ips()
-                .add_allowed_ips(&allowed)
+                .add_allowed_ips(&allowed);
+            if let Some(extra) = extras.get(&peer.public_key) {
+                if let Some(key) = &extra.preshared_key {
+                    builder = builder.set_preshared_key(Key(*key.expose_bytes()));
+                }
+                if let Some(endpoint) = extra.endpoint {
+                    builder = builder.set_endpoint(endpoint);
+                }
+                if let Some(seconds) = extra.keepalive {
+                    builder = builder.set_persistent_keepalive_interval(seconds);
+                }
+            }
+            builder
         });
         let peers: Vec<PeerConfigBuilder> = removed.chain(set).collect();
         if empty && peers.is_empty() {
@@ -137,8 +153,9 @@ impl SystemDevice {
         backend: Backend,
         plan: &Plan,
         private_key: Option<&PrivateKey>,
+        extras: &Extras,
     ) -> Result<(), DeviceError> {
-        self.configure(backend, plan, private_key)?;
+        self.configure(backend, plan, private_key, extras)?;
         if plan.add_address.is_none() && !plan.bring_up {
             return Ok(());
         }
@@ -174,14 +191,21 @@ impl Device for SystemDevice {
         }))
     }
 
-    fn apply(&mut self, plan: &Plan, private_key: Option<&PrivateKey>) -> Result<Applied, DeviceError> {
+    fn apply(
+        &mut self,
+        plan: &Plan,
+        private_key: Option<&PrivateKey>,
+        extras: &Extras,
+    ) -> Result<Applied, DeviceError> {
         // The library would create a missing interface: only a plan may say so.
         match self.locate()? {
-            Some((_, backend)) => self.finish(backend, plan, private_key).map(|()| Applied::default()),
+            Some((_, backend)) => {
+                self.finish(backend, plan, private_key, extras).map(|()| Applied::default())
+            }
             None if !plan.create => Err(DeviceError::Missing { name: self.name.clone() }),
             None => {
                 let (backend, applied) = self.create()?;
-                match self.finish(backend, plan, private_key) {
+                match self.finish(backend, plan, private_key, extras) {
                     Ok(()) => Ok(applied),
                     Err(e) => {
                         // Half an interface would look like a working one.

@@ -92,6 +92,24 @@ impl PrivateKey {
     }
 }
 
+/// A key that a peer and the hub share besides their pairs, wiped from memory when dropped.
+pub struct PresharedKey(Zeroizing<[u8; KEY_LEN]>);
+
+impl PresharedKey {
+    /// Takes a preshared key written in base64.
+    ///
+    /// # Errors
+    /// A fragment saying what is wrong; the text itself is never part of it.
+    pub fn from_base64(s: &str) -> Result<Self, &'static str> {
+        decode(s).map(Self)
+    }
+
+    /// The raw bytes, for the interface.
+    pub fn expose_bytes(&self) -> &[u8; KEY_LEN] {
+        &self.0
+    }
+}
+
 /// Strict base64 of exactly 32 bytes.
 fn decode(s: &str) -> Result<Zeroizing<[u8; KEY_LEN]>, &'static str> {
     let Ok(mut decoded) = STANDARD.decode(s) else {

@@ -17,7 +17,7 @@ pub mod router;
 pub use endpoint::Endpoint;
 pub use health::{Counts, Reading, State};
 pub use interface::{InterfaceName, LiveInterface, LivePeer};
-pub use key::{PrivateKey, PublicKey};
+pub use key::{PresharedKey, PrivateKey, PublicKey};
 pub use location::{KeyMode, Location, Tags};
 pub use name::{Description, LocationName, Org};
 pub use net::{Pool, Refusal, Reserved};

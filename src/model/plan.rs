@@ -3,11 +3,11 @@
 //! `up`, `sync` and their dry runs all show and apply the same [`Plan`], so what is printed is
 //! what is done. Peers that already are as wanted are not part of it: their sessions survive.
 
-use super::{LiveInterface, PublicKey};
+use super::{LiveInterface, PresharedKey, PublicKey};
 use ipnet::{IpNet, Ipv4Net};
 use std::{
     collections::{HashMap, HashSet},
-    net::{IpAddr, Ipv4Addr},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
 };
 
 /// A peer that the store wants on the interface.
@@ -37,6 +37,28 @@ impl WantedPeer {
         allowed.len() == 1 + self.wider.len() && self.allowed_ips().all(|net| allowed.contains(&net))
     }
 }
+
+/// What a hub that was there before us said of a peer besides its allowed IPs: it stands in the
+/// conf, and a peer that is set anew on the interface needs it to be heard.
+#[derive(Default)]
+pub struct PeerExtras {
+    /// Without it the peer's handshakes fail.
+    pub preshared_key: Option<PresharedKey>,
+    /// Where the hub dials the peer.
+    pub endpoint: Option<SocketAddr>,
+    /// Persistent keepalive in seconds.
+    pub keepalive: Option<u16>,
+}
+
+impl PeerExtras {
+    /// Whether nothing is said.
+    pub fn is_empty(&self) -> bool {
+        self.preshared_key.is_none() && self.endpoint.is_none() && self.keepalive.is_none()
+    }
+}
+
+/// The peers of which something more is said.
+pub type Extras = HashMap<PublicKey, PeerExtras>;
 
 /// Everything that the store wants of the interface.
 #[derive(Debug, Clone)]

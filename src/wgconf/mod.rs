@@ -15,7 +15,10 @@ mod tests;
 
 pub use interface::InterfaceWanted;
 
-use crate::model::{LocationName, PrivateKey, PublicKey, plan::WantedPeer};
+use crate::model::{
+    LocationName, PresharedKey, PrivateKey, PublicKey,
+    plan::{Extras, PeerExtras, WantedPeer},
+};
 use ipnet::{IpNet, Ipv4Net};
 use parse::{Block, Kind, Line, Setting};
 use std::fmt;
@@ -160,6 +163,29 @@ impl Conf {
             comment_above: above.filter(|text| !text.is_empty()).map(str::to_owned),
             line: block.header + 1,
         }
+    }
+
+    /// What the conf says of peers besides their allowed IPs; only peers of which it says any.
+    pub fn extras(&self) -> Extras {
+        let mut all = Extras::new();
+        for block in &self.blocks {
+            let mut found = PeerExtras::default();
+            for i in block.body() {
+                let value = parse::value(self.line(i));
+                match self.lines[i].kind {
+                    Kind::Peer(Setting::PresharedKey) => {
+                        found.preshared_key = PresharedKey::from_base64(value).ok();
+                    }
+                    Kind::Peer(Setting::Endpoint) => found.endpoint = value.parse().ok(),
+                    Kind::Peer(Setting::PersistentKeepalive) => found.keepalive = value.parse().ok(),
+                    _ => {}
+                }
+            }
+            if !found.is_empty() {
+                all.insert(block.public_key, found);
+            }
+        }
+        all
     }
 
     /// The values of one key of `[Interface]`.

@@ -34,7 +34,10 @@ pub(super) enum Kind {
 pub(super) enum Setting {
     Address,
     AllowedIps,
+    Endpoint,
     ListenPort,
+    PersistentKeepalive,
+    PresharedKey,
     PrivateKey,
     PublicKey,
     SaveConfig,
@@ -192,7 +195,7 @@ fn shape(line: &str) -> Result<Shape<'_>, Fault> {
 }
 
 fn known(key: &str) -> Setting {
-    const KEYS: [(&str, Setting); 7] = [
+    const KEYS: [(&str, Setting); 10] = [
         ("PublicKey", Setting::PublicKey),
         ("AllowedIPs", Setting::AllowedIps),
         ("PrivateKey", Setting::PrivateKey),
@@ -200,6 +203,9 @@ fn known(key: &str) -> Setting {
         ("Address", Setting::Address),
         ("SaveConfig", Setting::SaveConfig),
         ("Table", Setting::Table),
+        ("PresharedKey", Setting::PresharedKey),
+        ("Endpoint", Setting::Endpoint),
+        ("PersistentKeepalive", Setting::PersistentKeepalive),
     ];
     let key = key.trim_matches(is_space);
     KEYS.into_iter().find(|(name, _)| same(key, name)).map_or(Setting::Other, |(_, key)| key)

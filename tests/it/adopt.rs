@@ -218,3 +218,16 @@ fn a_hub_is_adopted_once() {
     let run = hub.run(&["init", "--adopt"]).code(4);
     assert!(run.error().0.contains("a hub is here already"), "{}", run.stderr);
 }
+
+#[test]
+fn a_peer_set_anew_gets_what_the_conf_says_of_it() {
+    let hub = running();
+    hub.run(&["init", "--adopt"]).ok();
+    hub.run(&["down"]).ok();
+    hub.run(&["up"]).ok();
+    // Keepalive of the first, endpoint of the third: without them these two would stay dark.
+    assert_eq!(hub.device().with_extras, [key(2), key(9)]);
+    hub.device().with_extras.clear();
+    hub.run(&["peer", "reset", "caf-central"]).ok();
+    assert_eq!(hub.device().with_extras, [key(2)]);
+}

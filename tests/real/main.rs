@@ -6,6 +6,7 @@
 //! true of one of them only. `quickstart` runs the demonstration of the README. Nothing here touches the network of the machine: every interface lives
 //! in a namespace that the test made, and goes with it.
 
+mod adoption;
 mod bench;
 mod hub;
 mod kernel;

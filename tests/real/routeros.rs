@@ -14,6 +14,7 @@ pub(crate) struct Settings {
     pub(crate) listen_port: u16,
     pub(crate) mtu: u16,
     pub(crate) hub_public_key: String,
+    pub(crate) preshared_key: Option<String>,
     pub(crate) endpoint: String,
     pub(crate) allowed_address: Vec<String>,
     pub(crate) keepalive: u16,
@@ -42,6 +43,7 @@ impl Settings {
             listen_port: made.listen_port,
             mtu: made.mtu,
             hub_public_key: made.peer_public_key,
+            preshared_key: made.preshared_key,
             endpoint: format!("{}:{}", made.endpoint_address, made.endpoint_port),
             allowed_address: made.allowed_address,
             keepalive: made.keepalive,
@@ -62,6 +64,9 @@ impl Settings {
             "[Peer]\nPublicKey = {}\nEndpoint = {}\nAllowedIPs = {allowed}\nPersistentKeepalive = {}\n",
             self.hub_public_key, self.endpoint, self.keepalive
         );
+        if let Some(key) = &self.preshared_key {
+            let _ = writeln!(conf, "PresharedKey = {key}");
+        }
         conf
     }
 }
