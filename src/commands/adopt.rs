@@ -88,6 +88,10 @@ pub(super) fn run(wish: &Wish<'_>, ctx: &mut Context<'_>) -> Result<Outcome, Err
         };
         make(ctx, &made, |store, hub| fill(store, hub, &adopted))?;
     }
+    if found.save_config {
+        let from = from.display();
+        ctx.ui.warn(&format!("{from} has SaveConfig = true: wg-quick will overwrite it; remove that line"));
+    }
     report(ctx, wish, &key, &adopted, &left, endpoint.is_none())
 }
 

@@ -3,7 +3,7 @@
 use super::{Context, Outcome, context::require, filter::Filter, heartbeat::future_warning, location_names};
 use crate::{
     error::Error,
-    model::{Counts, LiveInterface, LivePeer, Location, LocationName, PublicKey, health::observe},
+    model::{Counts, LiveInterface, LivePeer, Location, LocationName, PublicKey, State, health::observe},
     output::{
         Column, Table,
         json::{CountsReport, Envelope, HubReport, LocationReport, StatusReport, state_of, time},
@@ -91,7 +91,21 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
     if !all.is_empty() {
         ctx.ui.table(&table(&all, now))?;
     }
+    if let Some(name) = lately_dark(&all, now) {
+        ctx.ui.say(&format!(
+            "{name} went dark lately: if its router lost its clock, \"iwas-wg peer reset {name}\" lets it in again"
+        ));
+    }
     Ok(Outcome::Done)
+}
+
+/// The site that went dark last, within a day: after a power cut a router without a battery comes
+/// back in 1970, and the hub takes its handshakes for replays.
+fn lately_dark(all: &[Location], now: Timestamp) -> Option<&LocationName> {
+    let dark = all.iter().filter(|l| state_of(l) == State::Offline);
+    let with_time = dark.filter_map(|l| Some((l.reading.as_ref()?.last_handshake?, &l.name)));
+    let (at, name) = with_time.max()?;
+    (now.as_second() - at.as_second() < 86_400).then_some(name)
 }
 
 /// The interface, or the reason with `-v` and nothing: then the last heartbeat must do.

@@ -212,6 +212,15 @@ fn what_cannot_be_adopted_is_left_as_it_is() {
 }
 
 #[test]
+fn a_conf_that_wg_quick_overwrites_is_told_at_the_door() {
+    let hub = running();
+    fs::write(hub.path("etc/wireguard/wg0.conf"), conf().replace("PostUp", "SaveConfig = true\nPostUp"))
+        .expect("conf");
+    let run = hub.run(&["init", "--adopt"]).ok();
+    assert!(run.stderr.contains("has SaveConfig = true: wg-quick will overwrite it; remove that line"));
+}
+
+#[test]
 fn a_hub_is_adopted_once() {
     let hub = running();
     hub.run(&["init", "--adopt"]).ok();

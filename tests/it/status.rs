@@ -95,3 +95,15 @@ fn a_narrow_terminal_gets_what_fits() {
     assert!(!hub.run(&["status"]).ok().stdout.contains('\u{1b}'));
     assert!(hub.run(&["--color", "always", "status"]).ok().stdout.contains("\u{1b}["));
 }
+
+#[test]
+fn a_site_that_went_dark_lately_is_pointed_to_the_reset() {
+    let hub = Hub::up();
+    let (a, b) = (hub.add("a"), hub.add("b"));
+    hub.shake(&a, 500);
+    hub.shake(&b, 300);
+    let said = hub.run(&["status"]).ok().stderr;
+    assert!(said.contains("b went dark lately") && said.contains("\"iwas-wg peer reset b\""), "{said}");
+    hub.now.set(hub.now.get() + 86_400);
+    assert_eq!(hub.run(&["status"]).ok().stderr, "");
+}

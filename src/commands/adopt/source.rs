@@ -19,6 +19,8 @@ pub(super) struct Found {
     pub(super) addresses: Vec<Ipv4Net>,
     pub(super) endpoint: Option<Endpoint>,
     pub(super) peers: Vec<FoundPeer>,
+    /// wg-quick(8) will overwrite the file when it goes down.
+    pub(super) save_config: bool,
 }
 
 /// A peer as it was found.
@@ -49,6 +51,7 @@ pub(super) fn read(path: &Path) -> Result<Found, Error> {
         listen_port: conf.listen_port(),
         addresses: conf.addresses().into_iter().filter_map(v4).collect(),
         endpoint: None,
+        save_config: conf.save_config(),
         peers: conf
             .peers()
             .into_iter()
@@ -128,6 +131,7 @@ fn dsnet(path: &Path, bytes: &[u8]) -> Result<Found, Error> {
         addresses: address.into_iter().collect(),
         endpoint,
         peers,
+        save_config: false,
     })
 }
 
