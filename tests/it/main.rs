@@ -19,6 +19,7 @@ mod provision;
 mod scripts;
 mod secrets;
 mod status;
+mod stranger;
 mod support;
 mod sync;
 mod wg_quick;
