@@ -22,6 +22,7 @@ mod script;
 mod scripts;
 mod secrets;
 mod status;
+mod stranger;
 mod support;
 mod sync;
 mod wg_quick;
