@@ -16,7 +16,7 @@ use std::{
 };
 
 /// Emulation on a busy machine is slow; a hang is still found.
-const TIMEOUT: Duration = Duration::from_secs(600);
+const TIMEOUT: Duration = Duration::from_secs(900);
 const FINAL: &str = "iwas-vm: tests ended with exit code ";
 
 #[test]
