@@ -117,6 +117,14 @@ impl Hub {
         command
     }
 
+    /// The program under strace(1), with these words for that.
+    pub(crate) fn traced(&self, strace: &[&str], words: &str) -> Command {
+        let mut command = self.space.command("strace");
+        command.args(["-f", "-qq"]).args(strace).arg(env!("CARGO_BIN_EXE_iwas-wg"));
+        command.arg("--root").arg(&self.root).args(words.split(' ')).stdin(Stdio::null());
+        command
+    }
+
     /// Runs the program with these words.
     pub(crate) fn run(&self, words: &str) -> Run {
         let output = self.program(words).output().expect("start iwas-wg");

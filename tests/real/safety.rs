@@ -48,6 +48,13 @@ fn locations_added_at_once_all_reach_the_interface_and_the_conf() {
         command.stdout(Stdio::null()).stderr(Stdio::inherit()).spawn().expect("start iwas-wg")
     };
     let running: Vec<Child> = names.iter().map(add).collect();
+    // Cron and people do not wait until an import is through.
+    for words in
+        ["--lock-timeout 60 heartbeat", "status", "location list", "--lock-timeout 60 heartbeat", "status"]
+    {
+        let beside = hub.run(words).code(0);
+        assert!(!beside.stderr.contains("locked") && !beside.stderr.contains("differs"), "{beside:#?}");
+    }
     for mut child in running {
         assert!(child.wait().expect("wait").success());
     }

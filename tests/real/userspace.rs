@@ -1,6 +1,8 @@
 //! What is true of a userspace `WireGuard` only: it has to be found, it can die, and its control
 //! socket is visible in every namespace.
 
+mod killed;
+
 use crate::{
     bench::{Backend, aloud, ready, run},
     hub::{AFTER_RESTART, HUB_VPN_IP, Hub},

@@ -1,0 +1,94 @@
+//! Killed between any two calls that reach the disk or the interface, with a real interface as the
+//! third place: afterwards `sync` alone makes store, interface and conf equal.
+
+use crate::{
+    bench::{aloud, missing, ready, skip},
+    hub::Hub,
+    netns::Net,
+};
+use std::{collections::BTreeMap, fs, path::Path};
+
+/// Calls that change something outside the process, or ask the interface.
+const CALLS: &str = "socket,connect,sendto,recvfrom,write,pwrite64,fsync,fdatasync,rename,renameat,renameat2,\
+                     unlink,unlinkat,ftruncate,flock";
+
+#[test]
+fn a_kill_at_any_call_leaves_what_sync_brings_in_line() {
+    let Some(backend) = ready() else { return };
+    if let Some(reason) = missing(&["strace"]) {
+        return skip(&reason);
+    }
+    let net = Net::new();
+    let hub = Hub::up(&net, backend);
+    let log = tempfile::NamedTempFile::new().expect("temporary file");
+    for name in ["alpha", "gamma"] {
+        hub.ok(&format!("location add {name}"));
+    }
+    let mut killed = 0;
+    for words in ["location add epsilon", "location remove beta --yes", "sync"] {
+        prepare(&hub);
+        for (call, count) in calls(&hub, log.path(), words) {
+            for n in 1..=count {
+                prepare(&hub);
+                let inject = format!("inject={call}:signal=KILL:when={n}");
+                let output = hub.traced(&["-o", "/dev/null", "-e", &inject], words).output();
+                assert!(!output.expect("start strace").status.success(), "{words} outlived {inject}");
+                hub.ok("sync");
+                hub.ok("sync --check");
+                assert_equal(&hub, &format!("{words} with {inject}"));
+                killed += 1;
+            }
+        }
+    }
+    assert!(killed > 100, "only {killed} instants were found");
+    aloud(&format!("killed at {killed} instants beside a real interface, nothing lost"));
+}
+
+/// A location that can be removed, a name that is free, and a stranger's hand for `sync`.
+fn prepare(hub: &Hub) {
+    hub.ok("location remove epsilon --if-exists --yes");
+    hub.ok("location add beta --if-not-exists");
+    let key = hub.key_of("alpha");
+    let interface = hub.interface();
+    let mut wg = hub.space.command("wg");
+    let done = wg.args(["set", &interface, "peer", &key, "remove"]).status().expect("start wg");
+    assert!(done.success(), "wg set");
+}
+
+/// How often an undisturbed run makes each of the calls.
+fn calls(hub: &Hub, log: &Path, words: &str) -> BTreeMap<String, usize> {
+    let trace = format!("trace={CALLS}");
+    let output = hub.traced(&["-o", &log.display().to_string(), "-e", &trace], words).output();
+    assert!(output.expect("start strace").status.success(), "{words} failed");
+    let mut counts = BTreeMap::new();
+    for line in fs::read_to_string(log).expect("the log").lines() {
+        let call = line.trim_start_matches(|c: char| c.is_ascii_digit() || c == ' ').split('(').next();
+        if let Some(name) = call.filter(|n| CALLS.split(',').any(|c| c == *n)) {
+            *counts.entry(name.to_owned()).or_insert(0) += 1;
+        }
+    }
+    counts
+}
+
+/// Store, interface and conf hold the same peers with the same addresses.
+fn assert_equal(hub: &Hub, when: &str) {
+    let list = hub.json("location list");
+    let stored: Vec<(String, String)> = list["locations"]
+        .as_array()
+        .expect("locations")
+        .iter()
+        .map(|l| (text(&l["vpn_public_key"]), format!("{}/32", text(&l["vpn_ip"]))))
+        .collect();
+    let conf = hub.conf();
+    for (key, allowed) in &stored {
+        assert!(conf.contains(&format!("PublicKey = {key}\nAllowedIPs = {allowed}\n")), "conf after {when}");
+    }
+    assert_eq!(conf.lines().filter(|l| *l == "[Peer]").count(), stored.len(), "conf after {when}");
+    let mut stored = stored;
+    stored.sort();
+    assert_eq!(hub.peer_list(), stored, "interface after {when}");
+}
+
+fn text(value: &serde_json::Value) -> String {
+    value.as_str().expect("a string").to_owned()
+}
