@@ -164,7 +164,8 @@ impl From<StoreError> for Error {
                 Self::new(Kind::BadState, message).hint("put it on a local disk with --database")
             }
             StoreError::Fs(e) => e.into(),
-            StoreError::Sqlite(_) => Self::new(Kind::Failed, format!("the store failed: {message}")),
+            StoreError::Sqlite(_) => Self::new(Kind::Failed, format!("the store failed: {message}"))
+                .hint("see whether its disk is full or broken"),
         }
     }
 }

@@ -63,7 +63,7 @@ pub enum StoreError {
     #[error("the store is locked by another process")]
     Busy,
     /// No permission to open or write it.
-    #[error("no permission for the store")]
+    #[error("the store may not be opened or written (no permission, or a read-only disk)")]
     Denied,
     /// A name, address or key is there already.
     #[error("{what} is taken")]
@@ -180,7 +180,10 @@ impl Store {
     pub fn open_to_read(path: &Path) -> Result<Self, StoreError> {
         require(path)?;
         // Reading a WAL store needs its shared memory, so writing is allowed but not done.
-        let conn = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        let conn = match connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE) {
+            Err(StoreError::Denied | StoreError::Sqlite(_)) if is_settled(path) => connect_frozen(path)?,
+            other => other?,
+        };
         match migrate::inspect(&conn)? {
             migrate::Found::Ours(v) if v == SCHEMA_VERSION => Ok(Self { conn }),
             migrate::Found::Ours(found) => Err(StoreError::Older { found }),
@@ -251,6 +254,27 @@ fn require(path: &Path) -> Result<(), StoreError> {
         Ok(false) => Err(StoreError::Missing { path: path.to_owned() }),
         Err(_) => Err(StoreError::Denied),
     }
+}
+
+/// Whether everything that was committed stands in the file itself, and nothing beside it.
+fn is_settled(path: &Path) -> bool {
+    path.with_extension("db-wal").metadata().map_or(true, |m| m.len() == 0)
+}
+
+/// Reads a file that nobody can write: a full or read-only disk must not hide the fleet.
+fn connect_frozen(path: &Path) -> Result<Connection, StoreError> {
+    let escaped: String = path
+        .as_os_str()
+        .as_encoded_bytes()
+        .iter()
+        .map(|b| match b {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'_' | b'-' => char::from(*b).to_string(),
+            b => format!("%{b:02X}"),
+        })
+        .collect();
+    let flags =
+        OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    Ok(Connection::open_with_flags(format!("file:{escaped}?immutable=1"), flags)?)
 }
 
 fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {

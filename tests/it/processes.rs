@@ -123,3 +123,59 @@ fn a_key_that_could_not_be_shown_is_said_to_be_lost() {
     assert!(said.contains("tower is there, but its key is lost"), "{said}");
     assert!(said.contains("hint: \"iwas-wg location remove tower\" and add it again"), "{said}");
 }
+
+/// A small disk of its own, or nothing after saying aloud why there is none.
+fn small_disk(dir: &std::path::Path) -> Option<impl Drop> {
+    struct Mounted(std::path::PathBuf);
+    impl Drop for Mounted {
+        fn drop(&mut self) {
+            let _ = Command::new("umount").arg(&self.0).status();
+        }
+    }
+    let mut mount = Command::new("mount");
+    let done = mount.args(["-t", "tmpfs", "-o", "size=4m", "tmpfs"]).arg(dir).stderr(Stdio::null()).status();
+    if done.is_ok_and(|s| s.success()) {
+        return Some(Mounted(dir.to_owned()));
+    }
+    assert!(std::env::var_os("IWAS_WG_REQUIRE_REAL").is_none(), "cannot mount a tmpfs");
+    std::io::Write::write_all(&mut std::io::stderr(), b"skipped: needs root to mount a tmpfs\n")
+        .expect("stderr");
+    None
+}
+
+#[test]
+fn a_full_or_read_only_disk_hides_nothing_and_loses_nothing() {
+    let hub = hub();
+    let dir = tempfile::tempdir().expect("directory");
+    let Some(mounted) = small_disk(dir.path()) else {
+        return;
+    };
+    hub.add("cafe");
+    let copied = Command::new("cp").arg("-a").arg(hub.root().join(".")).arg(dir.path()).status();
+    assert!(copied.expect("cp").success());
+    let on_disk = |args: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_iwas-wg"));
+        let output = command.env_clear().arg("--root").arg(dir.path()).args(args).output().expect("run");
+        (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    let remount = |how: &str| {
+        let done = Command::new("mount").args(["-o", how]).arg(dir.path()).status();
+        assert!(done.expect("mount").success());
+    };
+    let names = ["location", "list", "-o", "name"];
+    remount("remount,ro");
+    assert_eq!(on_disk(&names), (Some(0), "cafe\n".into()), "a read-only disk hides the fleet");
+    assert_eq!(on_disk(&["status"]).0, Some(0));
+    assert_ne!(on_disk(&["location", "add", "bar"]).0, Some(0));
+    remount("remount,rw");
+    // Fill it to the last byte.
+    let _ = std::fs::write(dir.path().join("fill"), vec![0_u8; 8 << 20]);
+    assert_eq!(on_disk(&names), (Some(0), "cafe\n".into()), "a full disk hides the fleet");
+    let (code, script) = on_disk(&["location", "add", "bar"]);
+    assert_ne!(code, Some(0));
+    assert_eq!(script, "", "a script for a location that is not there");
+    std::fs::remove_file(dir.path().join("fill")).expect("remove");
+    assert_eq!(on_disk(&["location", "add", "bar"]).0, Some(0));
+    assert_eq!(on_disk(&["sync", "--check"]).0, Some(0));
+    drop(mounted);
+}
