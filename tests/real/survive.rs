@@ -15,10 +15,10 @@ use std::{
 /// A session is renewed by itself after 120 s; the handshake must be compared before that.
 const ENOUGH: Duration = Duration::from_secs(80);
 
-/// Starts to ask the hub 20 times a second.
+/// Starts to ask the hub 50 times a second.
 fn stream(router: &Router) -> Child {
     let mut command = router.space.command("ping");
-    command.args(["-n", "-i", "0.05", "-W", "5", HUB_VPN_IP]).stdout(Stdio::piped());
+    command.args(["-n", "-i", "0.02", "-W", "5", HUB_VPN_IP]).stdout(Stdio::piped());
     command.spawn().expect("start ping")
 }
 
@@ -68,7 +68,8 @@ fn a_ping_stream_loses_nothing_while_others_come_and_go() {
 
     aloud(&format!("{came} pings, {done} adds and removes in {} s, {} lost", took.as_secs(), missing.len()));
     assert!(done >= 5, "only {done} adds and removes in {} s", took.as_secs());
-    assert!(came > done, "the stream was no stream: {came} answers");
+    // A fast machine is through in two seconds.
+    assert!(came >= 20, "the stream was no stream: {came} answers");
     assert_eq!(missing, Vec::<usize>::new(), "lost of {came}");
     assert_eq!(after.handshake, handshake, "the session was begun anew");
 }
