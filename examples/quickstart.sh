@@ -115,13 +115,12 @@ ip -n "$router" link set "$router_if" up
 
 # 6. Wait for the real handshake.
 say "Waiting for the handshake"
-latest=0
+handshake() { ip netns exec "$hub" wg show "$hub_if" latest-handshakes | grep -q '[[:space:]][1-9][0-9]*$'; }
 for _ in {1..100}; do
-  latest=$(ip netns exec "$hub" wg show "$hub_if" latest-handshakes | cut -f 2)
-  [[ ${latest:-0} == 0 ]] || break
+  if handshake; then break; fi
   sleep 0.1
 done
-[[ ${latest:-0} != 0 ]] || die "no handshake within 10 seconds"
+handshake || die "no handshake within 10 seconds"
 address=$(value iwAddr)
 show "ping ${address%/*}   # from the hub, through the tunnel"
 ip netns exec "$hub" ping -q -c 1 -W 2 "${address%/*}" | sed -n '/packets/p'

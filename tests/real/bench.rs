@@ -50,7 +50,7 @@ fn obstacle(backend: Backend) -> Option<String> {
     if !is_root() {
         return Some("needs root for network namespaces".to_owned());
     }
-    let mut programs = vec!["ip", "ping", "wg", "wg-quick"];
+    let mut programs = vec!["busybox", "ip", "ping", "wg", "wg-quick"];
     if backend == Backend::Userspace {
         programs.push("wireguard-go");
         if let Err(e) = fs::File::options().read(true).write(true).open("/dev/net/tun") {
