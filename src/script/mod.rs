@@ -3,7 +3,7 @@
 //! A pure room: from a [`Site`] to text. It knows the router's language and what a good script
 //! does in the field; it must not know the store, files, the terminal or the clock.
 //!
-//! Strings reach a template only through [`quote::Quoted`]. The templates are files that read as
+//! Strings reach a template only through `quote::Quoted`. The templates are files that read as
 //! RouterOS; `expand` fills them in.
 
 mod expand;
