@@ -89,7 +89,7 @@ fn refuse_foreign(file: &Path) -> Result<(), Error> {
 #[command(after_long_help = "Examples:
   iwas-wg restore /var/backups/iwas-wg.db --yes && iwas-wg sync --dry-run")]
 pub struct RestoreArgs {
-    /// File that \"iwas-wg backup\" wrote
+    /// File that "iwas-wg backup" wrote
     #[arg(value_name = "FILE")]
     file: PathBuf,
     /// Do not ask
