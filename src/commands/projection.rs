@@ -111,16 +111,15 @@ fn current_conf(settings: &Settings, hub: &Hub) -> Result<(Conf, bool), Error> {
 pub(super) fn claimed(settings: &Settings, store: &Store, hub: &Hub) -> Result<Vec<Reserved>, Error> {
     let (conf, _) = current_conf(settings, hub)?;
     let network = settings.pool.network();
+    // One query for all instead of one for each peer of the conf.
+    let known = store.peer_keys()?;
     let mut claimed = Vec::new();
-    for peer in conf.peers() {
+    for peer in conf.peers().into_iter().filter(|p| !known.contains(&p.public_key)) {
         let nets = peer.allowed_ips.iter().filter_map(|net| match net {
             IpNet::V4(net) if network.contains(net) && net.prefix_len() > network.prefix_len() => Some(*net),
             _ => None,
         });
-        let nets: Vec<Ipv4Net> = nets.collect();
-        if !nets.is_empty() && store.holder_of_key(&peer.public_key)?.is_none() {
-            claimed.extend(nets.into_iter().map(Reserved::from));
-        }
+        claimed.extend(nets.map(Reserved::from));
     }
     Ok(claimed)
 }

@@ -7,7 +7,7 @@ use crate::model::{
 use ipnet::IpNet;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, types::Type};
-use std::{net::Ipv4Addr, str::FromStr};
+use std::{collections::HashSet, net::Ipv4Addr, str::FromStr};
 
 /// A peer to be written.
 #[derive(Debug)]
@@ -93,6 +93,16 @@ impl Store {
             "SELECT l.name FROM peer p JOIN location l ON l.id = p.location_id WHERE p.public_key = ?1",
         )?;
         Ok(query.query_row([key.as_bytes()], |r| r.get(0)).optional()?)
+    }
+
+    /// The keys of all peers, enabled or not.
+    ///
+    /// # Errors
+    /// [`StoreError`] if reading fails.
+    pub fn peer_keys(&self) -> Result<HashSet<PublicKey>, StoreError> {
+        let mut query = self.conn.prepare_cached("SELECT public_key FROM peer")?;
+        let keys = query.query_map([], |r| Ok(PublicKey::from_bytes(r.get(0)?)))?;
+        Ok(keys.collect::<Result<_, _>>()?)
     }
 
     /// The sealed private key of a location's peer.
