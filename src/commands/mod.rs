@@ -22,6 +22,7 @@ mod provisioning;
 mod script;
 mod status;
 mod sync;
+mod unsealing;
 mod up;
 
 pub use completions::location_names;

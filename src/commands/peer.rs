@@ -4,7 +4,7 @@ use super::{
     Context, Outcome,
     context::require,
     location::report,
-    projection::{apply, claimed, extras, project},
+    projection::{apply, claimed, extras, project_with},
     provisioning::{
         KeyRequest, check_recipients, choose_address, endpoint, install_script, lost_key, prepare,
         refuse_taken_key,
@@ -13,10 +13,7 @@ use super::{
 use crate::{
     access::Permission,
     error::{Error, Kind},
-    model::{
-        KeyMode, LocationName,
-        plan::{Plan, WantedPeer},
-    },
+    model::{KeyMode, LocationName, plan::Plan},
 };
 
 /// Give routers their keys
@@ -145,7 +142,9 @@ fn provision(args: &ProvisionArgs, ctx: &mut Context<'_>) -> Result<Outcome, Err
         return Ok(Outcome::Done);
     };
     location.public_key = Some(prepared.public_key);
-    let script = install_script(&settings, &hub, &location, vpn_ip, prepared.private_key())?;
+    location.key_created_at = Some(location.updated_at);
+    location.preshared = prepared.keys.preshared.is_some();
+    let script = install_script(&settings, &hub, &location, vpn_ip, &prepared.keys)?;
 
     let change = store.change()?;
     if !is_chosen && change.take_next_address(&pool)? != vpn_ip {
@@ -155,11 +154,10 @@ fn provision(args: &ProvisionArgs, ctx: &mut Context<'_>) -> Result<Outcome, Err
     change.insert_peer(&name, vpn_ip, &prepared.new_peer(), location.updated_at)?;
     change.commit(&ctx.deed(Some(&location)))?;
 
-    let peer = WantedPeer::new(prepared.public_key, vpn_ip);
-    let difference = Plan { set_peers: vec![peer], ..Plan::default() };
-    let projected = project(ctx, &settings, &store, &difference);
+    let difference = Plan { set_peers: vec![prepared.wanted(vpn_ip)], ..Plan::default() };
+    let projected = project_with(ctx, &settings, &store, &difference, prepared.extras());
     let said = format!("provisioned {name} at {vpn_ip}");
-    if prepared.private_key().is_some() {
+    if prepared.keys.is_secret() {
         ctx.warn_if_public();
     }
     let printed = report(ctx, "provisioned", false, &location, Some(&script), &said)

@@ -3,18 +3,18 @@
 use super::{
     Context, Outcome,
     context::require,
-    provisioning::{endpoint, site},
+    provisioning::{ScriptKeys, endpoint, rotate_script, site},
+    unsealing::Vault,
 };
 use crate::{
     access::Permission,
     error::{Error, Kind},
     fsx,
-    model::{KeyMode, Location, LocationName, PrivateKey},
+    model::{KeyMode, Location, LocationName, PrivateKey, Rotation},
     output::json::{Envelope, ScriptReport, ScriptsReport},
     script::{Kind as ScriptKind, reach_of, render, render_template, render_wg_quick},
     settings::Settings,
-    store::{Hub, Store},
-    vault::Opener,
+    store::Hub,
 };
 use std::{
     net::Ipv4Addr,
@@ -94,19 +94,25 @@ pub(super) fn run(args: Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
     let settings = ctx.enter("script render", Permission::RouterScript)?;
     let store = Context::store_to_read(&settings)?;
     let template = args.template.as_deref().map(read_template).transpose()?;
-    let renderer = Renderer { hub: store.hub()?, settings: &settings, store: &store, kind, template };
+    let renderer = Renderer {
+        hub: store.hub()?,
+        vault: Vault::new(&settings, &store),
+        settings: &settings,
+        kind,
+        template,
+    };
     match (name, &args.scripts_dir) {
-        (Some(name), None) => one(ctx, &renderer, &name, args.format),
+        (Some(name), None) => one(ctx, &renderer, &require(&store, &ctx.scope, &name)?, args.format),
         (Some(name), Some(dir)) => {
             let location = require(&store, &ctx.scope, &name)?;
-            Renderer::address(&location)?;
+            address(&location)?;
             write(ctx, &renderer, &[location], dir, args.format)
         }
         (None, Some(dir)) => write(ctx, &renderer, &store.locations(&ctx.scope)?, dir, args.format),
         (None, None) => {
             // Each script names its location in its first line.
             for location in store.locations(&ctx.scope)?.iter().filter(|l| l.public_key.is_some()) {
-                one(ctx, &renderer, &location.name, args.format)?;
+                one(ctx, &renderer, location, args.format)?;
             }
             Ok(Outcome::Done)
         }
@@ -125,16 +131,15 @@ fn read_template(path: &Path) -> Result<String, Error> {
 fn one(
     ctx: &mut Context<'_>,
     r: &Renderer<'_>,
-    name: &LocationName,
+    location: &Location,
     format: Format,
 ) -> Result<Outcome, Error> {
-    let location = require(r.store, &ctx.scope, name)?;
     if format == Format::Json || (ctx.ui.is_json() && format == Format::Routeros) {
-        return json(ctx, r, &location);
+        return json(ctx, r, location);
     }
-    let key = r.private_key(&location, None)?;
-    let text = r.text(&location, key.as_ref(), format)?;
-    if key.is_some() {
+    let keys = r.keys(location)?;
+    let text = r.text(location, &keys, format)?;
+    if keys.is_secret() {
         ctx.warn_if_public();
     }
     ctx.ui.data(&text)?;
@@ -142,15 +147,15 @@ fn one(
 }
 
 fn json(ctx: &mut Context<'_>, r: &Renderer<'_>, location: &Location) -> Result<Outcome, Error> {
-    let vpn_ip = Renderer::address(location)?;
+    let vpn_ip = address(location)?;
     let (endpoint_address, endpoint_port) = endpoint(r.settings)?;
     // JSON has a place for "not here"; a script without its key would be none.
-    let key = if location.key_mode == KeyMode::Once { None } else { r.private_key(location, None)? };
-    let (allowed, prefix_length) = reach_of(&site(r.settings, &r.hub, location, vpn_ip, None)?);
-    if key.is_some() {
+    let keys = r.vault.keys(location, location.key_mode != KeyMode::Once && r.needs_key())?;
+    let (allowed, prefix_length) = reach_of(&site(r.settings, &r.hub, location, vpn_ip, &keys)?);
+    if keys.is_secret() {
         ctx.warn_if_public();
     }
-    let key = key.as_ref().map(PrivateKey::expose);
+    let key = keys.private.as_ref().map(PrivateKey::expose);
     ctx.ui.json(&Envelope::new(ScriptReport {
         name: location.name.as_str(),
         vpn_ip,
@@ -161,6 +166,7 @@ fn json(ctx: &mut Context<'_>, r: &Renderer<'_>, location: &Location) -> Result<
         endpoint_port,
         allowed_address: allowed.iter().map(ToString::to_string).collect(),
         persistent_keepalive_seconds: r.settings.router.keepalive,
+        preshared_key: keys.preshared.as_ref().map(|k| k.as_str()),
     }))?;
     Ok(Outcome::Done)
 }
@@ -182,19 +188,15 @@ fn write(
         }
     };
     let provisioned: Vec<&Location> = locations.iter().filter(|l| l.public_key.is_some()).collect();
-    // The identity is read once, not once for each key.
-    let stored = provisioned.iter().any(|l| l.key_mode == KeyMode::Stored);
-    let opener = if r.needs_key() && stored { Some(Opener::from_file(&r.settings.identity)?) } else { None };
     fsx::create_dir(dir, 0o700)?;
     let progress = ctx.ui.progress("rendering", provisioned.len() as u64);
     let (mut written, mut skipped) = (Vec::new(), Vec::new());
     for l in provisioned {
-        if r.needs_key() && l.key_mode == KeyMode::Once {
+        if r.needs_key() && r.key_mode(l) == KeyMode::Once {
             skipped.push(l.name.to_string());
         } else {
-            let key = r.private_key(l, opener.as_ref())?;
             let path = dir.join(file_name(l.name.as_str(), ending));
-            fsx::replace(&path, r.text(l, key.as_ref(), format)?.as_bytes(), 0o600)?;
+            fsx::replace(&path, r.text(l, &r.keys(l)?, format)?.as_bytes(), 0o600)?;
             written.push(path.display().to_string());
         }
         progress.step();
@@ -214,7 +216,7 @@ fn write(
 }
 
 /// A router runs `*.auto.rsc` by itself as soon as it is uploaded: no file of ours is called so.
-fn file_name(name: &str, ending: &str) -> String {
+pub(super) fn file_name(name: &str, ending: &str) -> String {
     let runs_by_itself = name.rsplit('.').next() == Some("auto");
     let mark = if runs_by_itself { "-iwas" } else { "" };
     format!("{name}{mark}.{ending}")
@@ -223,8 +225,8 @@ fn file_name(name: &str, ending: &str) -> String {
 /// What every script of one call has in common.
 struct Renderer<'a> {
     settings: &'a Settings,
-    store: &'a Store,
     hub: Hub,
+    vault: Vault<'a>,
     kind: ScriptKind,
     template: Option<String>,
 }
@@ -234,43 +236,33 @@ impl Renderer<'_> {
         matches!(self.kind, ScriptKind::Install | ScriptKind::Rotate)
     }
 
-    /// The address of a location that has a peer, or whose router is to make its key.
-    fn address(l: &Location) -> Result<Ipv4Addr, Error> {
-        l.vpn_ip.filter(|_| l.public_key.is_some() || l.key_mode == KeyMode::Router).ok_or_else(|| {
-            Error::new(Kind::NotFound, format!("location {:?} has no peer yet", l.name.as_str()))
-                .hint(format!("run \"iwas-wg peer provision {}\"", l.name))
-        })
+    /// The next key, if this is about that one.
+    fn next<'l>(&self, l: &'l Location) -> Option<&'l Rotation> {
+        l.rotation.as_ref().filter(|_| self.kind == ScriptKind::Rotate)
     }
 
-    /// The private key that a script needs; `None` where it needs none or the router has it.
-    fn private_key(&self, l: &Location, opener: Option<&Opener>) -> Result<Option<PrivateKey>, Error> {
-        Self::address(l)?;
-        match l.key_mode {
-            KeyMode::Router => Ok(None),
-            _ if !self.needs_key() => Ok(None),
-            KeyMode::Once => Err(Error::new(
-                Kind::Denied,
-                format!("the private key of {:?} was shown once and is not stored", l.name.as_str()),
-            )
-            .hint(format!("use the script that was printed then, or remove and add {} again", l.name))),
-            KeyMode::Stored => match opener {
-                Some(opener) => open_key(opener, self.store, l).map(Some),
-                None => open_key(&Opener::from_file(&self.settings.identity)?, self.store, l).map(Some),
-            },
+    fn key_mode(&self, l: &Location) -> KeyMode {
+        self.next(l).map_or(l.key_mode, |next| next.key_mode)
+    }
+
+    /// The keys that a script needs.
+    fn keys(&self, l: &Location) -> Result<ScriptKeys, Error> {
+        address(l)?;
+        match self.next(l) {
+            Some(next) => self.vault.next_keys(l, next),
+            None => self.vault.keys(l, self.needs_key()),
         }
     }
 
-    fn text(
-        &self,
-        l: &Location,
-        key: Option<&PrivateKey>,
-        format: Format,
-    ) -> Result<Zeroizing<String>, Error> {
-        let site = site(self.settings, &self.hub, l, Self::address(l)?, key)?;
+    fn text(&self, l: &Location, keys: &ScriptKeys, format: Format) -> Result<Zeroizing<String>, Error> {
+        let site = site(self.settings, &self.hub, l, address(l)?, keys)?;
         if format == Format::WgQuick {
             return Ok(render_wg_quick(&site));
         }
-        let script = render(&site, self.kind);
+        let script = match self.next(l) {
+            Some(next) => rotate_script(self.settings, &self.hub, l, site.vpn_ip, next, keys)?,
+            None => render(&site, self.kind),
+        };
         let Some(template) = &self.template else {
             return Ok(script);
         };
@@ -282,19 +274,13 @@ impl Renderer<'_> {
     }
 }
 
-/// Opens the stored private key of a location's peer.
-fn open_key(opener: &Opener, store: &Store, location: &Location) -> Result<PrivateKey, Error> {
-    let sealed = store.sealed_key(&location.name)?.ok_or_else(|| {
-        Error::new(Kind::BadState, format!("the store has no key of {:?}", location.name.as_str()))
-            .hint("restore the store from a backup, or remove and add the location again")
-    })?;
-    let key = opener.open(&sealed)?;
-    if Some(key.public()) != location.public_key {
-        return Err(Error::new(
-            Kind::BadState,
-            format!("the sealed key of {:?} is not the one of its peer", location.name.as_str()),
-        )
-        .hint("restore the store from a backup, or remove and add the location again"));
-    }
-    Ok(key)
+/// The address that a script gives to a router that has a peer, or is to make its key: the next
+/// one, while it is being moved.
+fn address(l: &Location) -> Result<Ipv4Addr, Error> {
+    let known = l.public_key.is_some() || l.key_mode == KeyMode::Router;
+    let next = l.moving.as_ref().map(|m| m.vpn_ip);
+    next.or(l.vpn_ip).filter(|_| known).ok_or_else(|| {
+        Error::new(Kind::NotFound, format!("location {:?} has no peer yet", l.name.as_str()))
+            .hint(format!("run \"iwas-wg peer provision {}\"", l.name))
+    })
 }

@@ -70,7 +70,7 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
             source: if live.is_some() { "live" } else { "heartbeat" },
             heartbeat_at: heartbeat_at.map(time),
             counts: CountsReport::from(counts),
-            locations: all.iter().map(LocationReport::new).collect(),
+            locations: all.iter().map(|l| LocationReport::new(l, now)).collect(),
         }))?;
         return Ok(Outcome::Done);
     }

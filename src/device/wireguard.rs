@@ -112,8 +112,7 @@ impl SystemDevice {
             update = update.set_listen_port(port);
             empty = false;
         }
-        let removed =
-            plan.remove_peers.iter().map(|key| PeerConfigBuilder::new(&Key(*key.as_bytes())).remove());
+        let remove = |key: &PublicKey| PeerConfigBuilder::new(&Key(*key.as_bytes())).remove();
         let set = plan.set_peers.iter().map(|peer| {
             let allowed: Vec<AllowedIp> = peer
                 .allowed_ips()
@@ -135,7 +134,8 @@ impl SystemDevice {
             }
             builder
         });
-        let peers: Vec<PeerConfigBuilder> = removed.chain(set).collect();
+        let peers: Vec<PeerConfigBuilder> =
+            plan.remove_first().map(remove).chain(set).chain(plan.remove_last().map(remove)).collect();
         if empty && peers.is_empty() {
             return Ok(());
         }

@@ -6,6 +6,7 @@
 
 pub mod deed;
 pub mod endpoint;
+pub mod expiry;
 pub mod health;
 pub mod interface;
 pub mod key;
@@ -21,7 +22,7 @@ pub use endpoint::Endpoint;
 pub use health::{Counts, Reading, State};
 pub use interface::{InterfaceName, LiveInterface, LivePeer};
 pub use key::{PresharedKey, PrivateKey, PublicKey};
-pub use location::{KeyMode, Location, Tags};
+pub use location::{KeyMode, Location, Move, Rotation, Tags};
 pub use name::{Description, LocationName, Org};
 pub use net::{Pool, Refusal, Reserved};
 pub use router::RouterOptions;

@@ -45,11 +45,18 @@ pub struct LocationReport<'a> {
     tx_bytes: Option<u64>,
     created_at: String,
     updated_at: String,
+    expires_at: Option<String>,
+    key_created_at: Option<String>,
+    key_age_seconds: Option<i64>,
+    preshared: bool,
+    rotating_since: Option<String>,
+    moving_since: Option<String>,
+    moving_to: Option<Ipv4Addr>,
 }
 
 impl<'a> LocationReport<'a> {
-    /// The report of a location.
-    pub fn new(l: &'a Location) -> Self {
+    /// The report of a location at this moment.
+    pub fn new(l: &'a Location, now: Timestamp) -> Self {
         let state = state_of(l);
         let reading = l.reading.as_ref();
         Self {
@@ -69,6 +76,13 @@ impl<'a> LocationReport<'a> {
             tx_bytes: reading.map(|r| r.tx_bytes),
             created_at: time(l.created_at),
             updated_at: time(l.updated_at),
+            expires_at: l.expires_at.map(time),
+            key_created_at: l.key_created_at.map(time),
+            key_age_seconds: l.key_created_at.map(|t| (now.as_second() - t.as_second()).max(0)),
+            preshared: l.preshared,
+            rotating_since: l.rotation.as_ref().map(|r| time(r.since)),
+            moving_since: l.moving.as_ref().map(|m| time(m.since)),
+            moving_to: l.moving.as_ref().map(|m| m.vpn_ip),
         }
     }
 }
@@ -192,9 +206,9 @@ pub struct HeartbeatReport {
     pub drift: u64,
 }
 
-/// `script render --format json`. The private key is what the command is for.
+/// `script render --format json`. The keys are what the command is for.
 #[derive(Serialize)]
-#[expect(missing_debug_implementations, reason = "it holds a private key")]
+#[expect(missing_debug_implementations, reason = "it holds keys")]
 pub struct ScriptReport<'a> {
     /// The location.
     pub name: &'a str,
@@ -214,6 +228,8 @@ pub struct ScriptReport<'a> {
     pub allowed_address: Vec<String>,
     /// 0 is off.
     pub persistent_keepalive_seconds: u16,
+    /// `null` without one.
+    pub preshared_key: Option<&'a str>,
 }
 
 /// `script render --all`.

@@ -61,12 +61,13 @@ pub(super) fn report(
     script: Option<&str>,
     said: &str,
 ) -> Result<(), Error> {
+    let now = ctx.now();
     if ctx.ui.is_json() {
         return ctx.ui.json(&Envelope::new(ChangeReport {
             changed: action != "unchanged" && !dry_run,
             action,
             dry_run,
-            location: Some(LocationReport::new(location)),
+            location: Some(LocationReport::new(location, now)),
             script,
         }));
     }

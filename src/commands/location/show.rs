@@ -23,8 +23,10 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
     let name: LocationName = args.name.parse()?;
     let settings = ctx.enter("location show", Permission::LocationRead)?;
     let l = require(&Context::store_to_read(&settings)?, &ctx.scope, &name)?;
+    let now = ctx.now();
     if ctx.ui.is_json() {
-        ctx.ui.json(&Envelope::new(LocationShow { location: LocationReport::new(&l) }))?;
+        let location = LocationReport::new(&l, now);
+        ctx.ui.json(&Envelope::new(LocationShow { location }))?;
         return Ok(Outcome::Done);
     }
     let none = || "-".to_owned();
