@@ -205,6 +205,8 @@ impl Conf {
             .body()
             .filter(|&i| self.lines[i].kind == Kind::Peer(Setting::AllowedIps))
             .flat_map(|i| parse::networks(parse::value(self.line(i))))
+            // As WireGuard takes them: host bits mean nothing.
+            .map(|net| net.map(|net| net.trunc()))
     }
 
     /// The name in a `# friendly_name = NAME` line.
