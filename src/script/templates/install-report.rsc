@@ -31,7 +31,7 @@
   :local iwOwn [:tostr [/interface wireguard get $iwId public-key]]
   :if ($iwOwn != $iwMine) do={
     :set iwWait false
-    :set iwSay ("iwas-wg: configured, but NO HANDSHAKE: the hub knows another key; run there: iwas-wg peer provision " . {{name}} . " --public-key $iwOwn")
+    :set iwSay ("iwas-wg: configured, but NO HANDSHAKE: the hub knows another key; run there: iwas-wg peer rotate " . {{name}} . " --public-key $iwOwn")
   }
 #end
   :if ($iwNew) do={ :set iwFresh false }

@@ -37,8 +37,19 @@ pub(crate) struct Hub {
     /// Host as the router dials it.
     pub(crate) host: String,
     pub(crate) port: i64,
+    /// Preshared keys that it has for some of these, empty for none; the others may have any.
+    pub(crate) preshared: Vec<(String, String)>,
+    /// Public keys that have no allowed IPs yet: handshakes are answered, packets are not.
+    pub(crate) mute: Vec<String>,
     /// Ports of the router whose packets a stuck NAT entry swallows.
     pub(crate) stuck_ports: Vec<i64>,
+}
+
+impl Hub {
+    fn accepts(&self, public_key: &str, preshared: &str) -> bool {
+        let wanted = self.preshared.iter().find(|(k, _)| k == public_key);
+        self.knows.iter().any(|k| k == public_key) && wanted.is_none_or(|(_, p)| p == preshared)
+    }
 }
 
 /// A router, bare or with the stock configuration.
@@ -59,6 +70,8 @@ pub(crate) struct Router {
     pub(crate) log: Vec<String>,
     /// Whether disabling a peer makes the router forget its last handshake: not documented.
     pub(crate) forgets: bool,
+    /// Whether a new private key alone makes the router call anew: not documented.
+    pub(crate) lazy: bool,
     /// Whether the running script may read keys: netwatch may not.
     pub(super) sensitive: bool,
     /// When set, the n-th write from now fails: a fault in the middle.
@@ -79,6 +92,7 @@ impl Router {
             names: vec!["vpn.example.com".into()],
             log: Vec::new(),
             forgets: false,
+            lazy: false,
             sensitive: true,
             fail_write: None,
         };
@@ -226,8 +240,8 @@ impl Router {
         let now = self.now;
         for (name, value) in values {
             // A peer that is switched on, or whose key changes, calls anew.
-            if path.starts_with("interface wireguard") && old.get(&name) != Some(&value) && name != "comment"
-            {
+            let silent = name == "comment" || name == "preshared-key" || (name == "private-key" && self.lazy);
+            if path.starts_with("interface wireguard") && old.get(&name) != Some(&value) && !silent {
                 self.end_sessions(id);
             }
             if name == "disabled" && value == Value::Bool(true) && self.forgets {
@@ -311,6 +325,17 @@ impl Router {
         self.settle_peers(true);
     }
 
+    /// One echo to an address: the number of answers. An unanswered one takes its second.
+    pub(super) fn ping(&mut self, address: &str) -> i64 {
+        self.send_to_hub();
+        let muted = self.rows_of("interface wireguard").any(|i| self.hub.mute.contains(&public_key(i)));
+        if address == "10.0.0.1" && self.is_up() && !muted {
+            return 1;
+        }
+        self.delay(1);
+        0
+    }
+
     fn end_sessions(&mut self, id: u32) {
         let name = self.row(id).map_or(Value::Nil, |r| r.get("name"));
         for row in &mut self.rows {
@@ -357,7 +382,7 @@ impl Router {
                 && host == self.hub.host
                 && peer.get("endpoint-port") == Value::Num(self.hub.port)
                 && peer.get("public-key").to_string() == self.hub.public_key
-                && self.hub.knows.contains(&public_key(i))
+                && self.hub.accepts(&public_key(i), &peer.get("preshared-key").to_string())
                 && !self.hub.stuck_ports.iter().any(|p| i.get("listen-port") == Value::Num(*p))
         })
     }

@@ -283,6 +283,8 @@ impl<'r> Run<'r> {
                     (first.to_string(), args.get(1).map(ToString::to_string).unwrap_or_default());
                 return Ok(text.find(&part).map_or(Value::Nil, |at| Value::Num(number(at))));
             }
+            // A printed table as well, which nobody reads here.
+            "ping" => return Ok(Value::Num(self.router.ping(&first.to_string()))),
             ":resolve" => {
                 if Self::named(command, "server").is_some() {
                     self.router.send_to_hub();
@@ -402,7 +404,10 @@ impl<'r> Run<'r> {
     fn single(&self, path: &'static str) -> Option<Row> {
         let value = |name: &str, text: &str| (name.to_owned(), Value::str(text));
         let values = match path {
-            "system resource" => BTreeMap::from([value("version", &self.router.version)]),
+            "system resource" => BTreeMap::from([
+                value("version", &self.router.version),
+                ("uptime".to_owned(), Value::Time(self.router.now)),
+            ]),
             "system clock" => BTreeMap::from([value("date", &self.router.date), value("time", "11:14:05")]),
             _ => return self.router.rows_of(path).next().cloned(),
         };
