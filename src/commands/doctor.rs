@@ -215,7 +215,8 @@ fn interface(
         found.ok("interface", format!("{name} is carried by {carrier} and as the store wants it"));
     } else {
         let steps = projection::steps(settings, &plan, None);
-        let message = format!("{name} differs from the store: {}", summary(&steps));
+        let first = projection::summary(&steps).unwrap_or_default();
+        let message = format!("{name} differs from the store: {first}");
         found.fault("interface", message, "iwas-wg sync");
     }
     if !plan.foreign.is_empty() {
@@ -223,15 +224,6 @@ fn interface(
         found.warning("interface", message, "iwas-wg sync --prune, if they are nobody's");
     }
     Ok(Some(live))
-}
-
-/// The first step and how many follow.
-fn summary(steps: &[String]) -> String {
-    match steps {
-        [] => String::new(),
-        [one] => one.clone(),
-        [first, rest @ ..] => format!("{first}, and {} more", rest.len()),
-    }
 }
 
 /// The kernel's list of UDP sockets must have the hub's port.

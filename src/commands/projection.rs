@@ -221,10 +221,14 @@ pub(super) fn project(
     match conf.and(interface) {
         Ok(()) => Ok(()),
         Err(e) => {
-            let remedy = match e.hint {
-                Some(hint) if hint.contains("iwas-wg") => hint,
-                Some(hint) => format!("{hint}; then \"iwas-wg sync\" brings them in line"),
-                None => "\"iwas-wg sync\" brings them in line once that is mended".to_owned(),
+            let sync = match remaining(ctx, settings, store, &hub) {
+                Some(step) => format!("\"iwas-wg sync\" will {step}"),
+                None => "\"iwas-wg sync\" brings them in line".to_owned(),
+            };
+            // What another command of ours would mend, `sync` mends as well.
+            let remedy = match e.hint.filter(|hint| !hint.contains("iwas-wg")) {
+                Some(hint) => format!("{hint}; then {sync}"),
+                None => sync,
             };
             Err(Error::new(
                 Kind::Device,
@@ -232,6 +236,22 @@ pub(super) fn project(
             )
             .hint(remedy))
         }
+    }
+}
+
+/// What `sync` has to do now, in a few words; nothing if that cannot be said.
+fn remaining(ctx: &Context<'_>, settings: &Settings, store: &Store, hub: &Hub) -> Option<String> {
+    let plan = plan_interface(ctx, settings, store, hub).ok()?;
+    let conf = plan_conf(settings, store, hub, &HashSet::new()).ok()?;
+    summary(&steps(settings, &plan, Some(&conf.rewrite)))
+}
+
+/// The first step and how many follow; nothing if there is none.
+pub(super) fn summary(steps: &[String]) -> Option<String> {
+    match steps {
+        [] => None,
+        [one] => Some(one.clone()),
+        [first, rest @ ..] => Some(format!("{first}, and {} more", rest.len())),
     }
 }
 

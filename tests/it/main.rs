@@ -18,6 +18,7 @@ mod location;
 mod output;
 mod processes;
 mod provision;
+mod remedies;
 mod routeros;
 mod script;
 mod scripts;
