@@ -105,9 +105,9 @@ pub(super) fn run(wish: &Wish<'_>, ctx: &mut Context<'_>) -> Result<Outcome, Err
         let deed = ctx.deed(None);
         make(ctx, &made, |store, _| fill(store, &deed, &adopted))?;
     }
-    if found.save_config {
+    if let Some(what) = found.overwriting {
         let from = from.display();
-        ctx.ui.warn(&format!("{from} has SaveConfig = true: wg-quick will overwrite it; remove that line"));
+        ctx.ui.warn(&format!("{from} has {what}: wg-quick will overwrite it; remove that line"));
     }
     let known: BTreeSet<PublicKey> = found.peers.iter().map(|p| p.public_key).collect();
     let mut strangers: Vec<_> = names.iter().filter(|(key, _)| !known.contains(key)).collect();

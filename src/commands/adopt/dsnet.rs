@@ -119,7 +119,7 @@ pub(super) fn read(path: &Path, bytes: &[u8]) -> Result<Found, Error> {
         addresses: address.into_iter().collect(),
         endpoint: [d.external_hostname, d.external_ip].into_iter().flatten().find_map(|e| e.parse().ok()),
         peers,
-        save_config: false,
+        overwriting: None,
         interface: d.interface_name.and_then(|name| name.parse::<InterfaceName>().ok()),
         text: Zeroizing::new(text.as_bytes().to_vec()),
     })

@@ -6,7 +6,7 @@ use crate::{
     error::{Error, Kind},
     fsx,
     model::{Endpoint, InterfaceName, PrivateKey, PublicKey},
-    wgconf::Conf,
+    wgconf::{Conf, Overwriting},
 };
 use ipnet::{IpNet, Ipv4Net};
 use std::path::Path;
@@ -19,8 +19,8 @@ pub(super) struct Found {
     pub(super) addresses: Vec<Ipv4Net>,
     pub(super) endpoint: Option<Endpoint>,
     pub(super) peers: Vec<FoundPeer>,
-    /// wg-quick(8) will overwrite the file when it goes down.
-    pub(super) save_config: bool,
+    /// What makes wg-quick(8) overwrite the file.
+    pub(super) overwriting: Option<Overwriting>,
     /// The interface that the file says it is for.
     pub(super) interface: Option<InterfaceName>,
     /// The hub as a conf, with all that its peers need to be heard after a reboot: preshared keys,
@@ -56,7 +56,7 @@ pub(super) fn read(path: &Path) -> Result<Found, Error> {
         listen_port: conf.listen_port(),
         addresses: conf.addresses().into_iter().filter_map(v4).collect(),
         endpoint: None,
-        save_config: conf.save_config(),
+        overwriting: conf.overwriting(),
         interface: None,
         peers: conf
             .peers()
