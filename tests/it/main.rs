@@ -16,6 +16,7 @@ mod init;
 mod layers;
 mod location;
 mod output;
+mod peers;
 mod processes;
 mod provision;
 mod remedies;
