@@ -50,7 +50,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, env: &mut Env) -> u8 {
         }
     };
     let ui = Ui::new(env, cli.global.style());
-    let mut ctx = Context { env, ui, global: cli.global, definition: command };
+    let mut ctx = Context::new(env, ui, cli.global, command);
     let result = cli.command.run(&mut ctx);
     // What the command printed before it failed is still owed to the reader.
     let flushed = ctx.ui.flush();

@@ -1,7 +1,10 @@
 //! Everything the program takes from outside: variables, streams, terminal facts, time,
 //! randomness and devices. A test builds its own; only [`Env::real`] asks the system.
 
-use crate::device::{Devices, SystemDevices};
+use crate::{
+    device::{Devices, SystemDevices},
+    model::Caller,
+};
 use jiff::Timestamp;
 use std::{
     collections::BTreeMap,
@@ -59,6 +62,8 @@ pub struct Env {
     pub devices: Box<dyn Devices>,
     /// Whether the effective user is root.
     pub is_root: bool,
+    /// Who is behind the call.
+    pub caller: Caller,
 }
 
 impl std::fmt::Debug for Env {
@@ -92,6 +97,7 @@ impl Env {
             clock: Box::new(SystemClock),
             rng: Box::new(SystemRng),
             is_root: rustix::process::geteuid().is_root(),
+            caller: Caller::root(),
         }
     }
 }

@@ -4,6 +4,7 @@
 //! has the same words and the same exit code in every command.
 
 use crate::{
+    access::Denied,
     device::DeviceError,
     fsx::{FsError, LockError},
     model::Invalid,
@@ -116,6 +117,13 @@ impl From<SettingsError> for Error {
     fn from(e: SettingsError) -> Self {
         let kind = if e.usage { Kind::Usage } else { Kind::BadState };
         Self { kind, message: e.message, hint: e.hint }
+    }
+}
+
+impl From<Denied> for Error {
+    fn from(e: Denied) -> Self {
+        Self::new(Kind::Denied, e.to_string())
+            .hint("\"iwas-wg access whoami\" shows yours; an admin grants more in [access] of the settings")
     }
 }
 

@@ -10,6 +10,7 @@
 //! ```text
 //! main ─ cli ─ commands ─┬─ output ── error ── every room's error
 //!                        ├─ settings  config.toml, environment, flags
+//!                        ├─ access    who may do what
 //!                        ├─ store     SQLite, the only room that knows SQL
 //!                        ├─ device    the WireGuard interface, kernel or userspace
 //!                        ├─ wgconf    wg0.conf, every foreign line kept
@@ -23,6 +24,7 @@
 //! Rooms on one level do not know each other: a command joins them through `model`. A third-party
 //! crate is named in one room only, so replacing it touches one folder.
 
+pub mod access;
 pub mod cli;
 pub mod commands;
 pub mod device;

@@ -14,12 +14,12 @@ use super::{
 use crate::{
     error::{Error, Kind},
     model::{
-        Endpoint, InterfaceName, KeyMode, LiveInterface, Location, LocationName, Pool, PrivateKey, PublicKey,
-        Tags, name::NAME_MAX,
+        Deed, Endpoint, InterfaceName, KeyMode, LiveInterface, Location, LocationName, Pool, PrivateKey,
+        PublicKey, Tags, name::NAME_MAX,
     },
     output::json::{AdoptReport, Envelope},
     settings::Backend,
-    store::{Hub, NewPeer, Store},
+    store::{NewPeer, Store},
 };
 use ipnet::{IpNet, Ipv4Net};
 use jiff::Timestamp;
@@ -86,7 +86,8 @@ pub(super) fn run(wish: &Wish<'_>, ctx: &mut Context<'_>) -> Result<Outcome, Err
             key: &key,
             write_conf: !keep_conf,
         };
-        make(ctx, &made, |store, hub| fill(store, hub, &adopted))?;
+        let deed = ctx.deed(None);
+        make(ctx, &made, |store, _| fill(store, &deed, &adopted))?;
     }
     if found.save_config {
         let from = from.display();
@@ -227,7 +228,7 @@ fn fitted(text: &str) -> String {
 }
 
 /// Writes all locations in one transaction.
-fn fill(store: &mut Store, _: &Hub, adopted: &[Adopted]) -> Result<(), Error> {
+fn fill(store: &mut Store, deed: &Deed, adopted: &[Adopted]) -> Result<(), Error> {
     let change = store.change()?;
     for a in adopted {
         let l = &a.location;
@@ -240,7 +241,7 @@ fn fill(store: &mut Store, _: &Hub, adopted: &[Adopted]) -> Result<(), Error> {
             change.set_wider_allowed(&l.name, &a.wider)?;
         }
     }
-    Ok(change.commit()?)
+    Ok(change.commit(deed)?)
 }
 
 fn report(

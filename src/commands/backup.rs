@@ -2,6 +2,7 @@
 
 use super::{Context, Outcome};
 use crate::{
+    access::Permission,
     error::{Error, Kind},
     fsx::{self, Draft, Lock},
     output::json::{BackupReport, Envelope},
@@ -36,7 +37,7 @@ pub struct BackupArgs {
 pub(super) fn backup(args: &BackupArgs, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
     let recipients = Recipients::parse(&args.recipients)
         .map_err(|e| Error::from(e).as_kind(Kind::Usage).hint("give an age or ssh public key"))?;
-    let settings = ctx.settings()?;
+    let settings = ctx.enter("backup", Permission::HubAdmin)?;
     let store = Context::store_to_read(&settings)?;
     refuse_special(&settings, &args.file)?;
     refuse_foreign(&args.file)?;
@@ -101,7 +102,7 @@ pub struct RestoreArgs {
 }
 
 pub(super) fn restore(args: &RestoreArgs, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
-    let settings = ctx.settings()?;
+    let settings = ctx.enter("restore", Permission::HubAdmin)?;
     refuse_special(&settings, &args.file)?;
     let database = settings.places.database.clone();
     if let Some(dir) = database.parent() {
@@ -109,7 +110,7 @@ pub(super) fn restore(args: &RestoreArgs, ctx: &mut Context<'_>) -> Result<Outco
     }
     let timeout = Duration::from_secs(ctx.global.lock_timeout);
     let ui = &mut ctx.ui;
-    let _lock = Lock::acquire(&settings.places.lock(), timeout, "restore", &mut |holder| {
+    let _lock = Lock::acquire(&settings.places.lock(), timeout, ctx.action, &mut |holder| {
         ui.say(&format!("iwas-wg: waiting for another iwas-wg ({holder})"));
     })?;
     let (draft, plain) = unsealed(&settings, &args.file)?;

@@ -4,6 +4,7 @@ use super::{Context, Outcome};
 use crate::{
     env::Env,
     error::Error,
+    model::Scope,
     settings::{Places, Settings},
     store::Store,
 };
@@ -42,7 +43,7 @@ pub fn location_names() -> Vec<CompletionCandidate> {
     let found = Settings::load(places, &env.vars)
         .ok()
         .and_then(|s| Store::open_to_read(&s.places.database).ok())
-        .and_then(|store| store.locations().ok());
+        .and_then(|store| store.locations(&Scope::All).ok());
     let candidate = |l: crate::model::Location| {
         CompletionCandidate::new(l.name.as_str()).help(l.vpn_ip.map(|a| a.to_string().into()))
     };

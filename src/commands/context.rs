@@ -1,11 +1,12 @@
 //! What every command works with: the outside world, the streams and the global flags.
 
 use crate::{
+    access::{self, Permission},
     device::{Carrier, Device},
     env::Env,
     error::{Error, Kind},
     fsx::Lock,
-    model::{Location, LocationName, PrivateKey},
+    model::{Deed, Ending, Location, LocationName, PrivateKey, Scope},
     output::{Color, Style, Ui},
     settings::{Backend, Places, Settings},
     store::{Store, StoreError},
@@ -82,9 +83,18 @@ pub struct Context<'a> {
     pub global: Global,
     /// The command line's definition: handed down, since a command must not know the room above.
     pub definition: fn() -> clap::Command,
+    /// The command in words, once it has begun: `location add`.
+    pub action: &'static str,
+    /// The part of the fleet that exists for the caller.
+    pub scope: Scope,
 }
 
-impl Context<'_> {
+impl<'a> Context<'a> {
+    /// The world of a command that has not begun.
+    pub fn new(env: &'a mut Env, ui: Ui, global: Global, definition: fn() -> clap::Command) -> Self {
+        Self { env, ui, global, definition, action: "", scope: Scope::All }
+    }
+
     /// The present moment in whole seconds, as the store keeps it.
     pub fn now(&self) -> Timestamp {
         let now = self.env.clock.now();
@@ -103,26 +113,43 @@ impl Context<'_> {
         )
     }
 
-    /// All settings.
+    /// Begins a command: reads the settings and asks whether the caller has the permission. What
+    /// of the fleet it reaches stands in [`Context::scope`] from then on.
     ///
     /// # Errors
-    /// [`Kind::BadState`] if the file is missing or wrong, [`Kind::Usage`] for a wrong variable.
-    pub fn settings(&self) -> Result<Settings, Error> {
-        Ok(Settings::load(self.places(), &self.env.vars)?)
+    /// [`Kind::BadState`] if the settings are missing or wrong, [`Kind::Usage`] for a wrong
+    /// variable, [`Kind::Denied`] without the permission.
+    pub fn enter(&mut self, action: &'static str, needs: Permission) -> Result<Settings, Error> {
+        self.action = action;
+        let settings = Settings::load(self.places(), &self.env.vars)?;
+        self.scope = access::scope(&self.env.caller, needs)?;
+        Ok(settings)
+    }
+
+    /// The record of this call, to be committed with what it changes.
+    pub fn deed(&self, location: Option<&Location>) -> Deed {
+        Deed {
+            at: self.now(),
+            caller: self.env.caller.clone(),
+            action: self.action,
+            location: location.map(|l| l.name.to_string()),
+            org: location.and_then(|l| l.org.as_ref()).map(|o| o.as_str().to_owned()),
+            ending: Ending::Done,
+        }
     }
 
     /// The right to change things; waits up to `--lock-timeout`.
     ///
     /// # Errors
     /// [`Kind::Busy`] after that, [`Kind::BadState`] without a store.
-    pub fn lock(&mut self, settings: &Settings, who: &str) -> Result<Lock, Error> {
+    pub fn lock(&mut self, settings: &Settings) -> Result<Lock, Error> {
         let database = &settings.places.database;
         if let Ok(false) = database.try_exists() {
             return Err(StoreError::Missing { path: database.clone() }.into());
         }
         let timeout = Duration::from_secs(self.global.lock_timeout);
         let ui = &mut self.ui;
-        let lock = Lock::acquire(&settings.places.lock(), timeout, who, &mut |holder| {
+        let lock = Lock::acquire(&settings.places.lock(), timeout, self.action, &mut |holder| {
             ui.say(&format!("iwas-wg: waiting for another iwas-wg ({holder})"));
         })?;
         Ok(lock)
@@ -209,13 +236,14 @@ fn at(settings: &Settings, e: StoreError) -> Error {
     error
 }
 
-/// The location of this name, or the error that says there is none and which it might be.
-pub(super) fn require(store: &Store, name: &LocationName) -> Result<Location, Error> {
-    if let Some(location) = store.location(name)? {
+/// The location of this name, or the error that says there is none and which it might be. One
+/// outside the caller's scope does not exist.
+pub(super) fn require(store: &Store, scope: &Scope, name: &LocationName) -> Result<Location, Error> {
+    if let Some(location) = store.location(name)?.filter(|l| scope.covers(l.org.as_ref())) {
         return Ok(location);
     }
     let error = Error::new(Kind::NotFound, format!("there is no location {:?}", name.as_str()));
-    let names = store.names()?;
+    let names = store.names(scope)?;
     let similar = names
         .iter()
         .map(|n| (strsim::jaro_winkler(n, name.as_str()), n))

@@ -2,10 +2,11 @@
 
 use super::{Context, Outcome, projection};
 use crate::{
+    access::Permission,
     device::DeviceError,
     error::Error,
     fsx,
-    model::{LiveInterface, State},
+    model::{LiveInterface, Scope, State},
     output::json::{CheckReport, DoctorReport, Envelope, state_of},
     settings::{Backend, Settings},
     store::{Hub, Store},
@@ -59,7 +60,7 @@ impl Findings {
 }
 
 pub(super) fn run(_: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
-    let settings = ctx.settings()?;
+    let settings = ctx.enter("doctor", Permission::LocationRead)?;
     let store = Context::store_to_read(&settings)?;
     let hub = store.hub()?;
     let mut found = Findings::default();
@@ -255,7 +256,7 @@ fn sites(found: &mut Findings, store: &Store) -> Result<(), Error> {
         0..=3 => all.join(", "),
         n => format!("{} and {} more", all[..3].join(", "), n - 3),
     };
-    let all = store.locations()?;
+    let all = store.locations(&Scope::All)?;
     let dark: Vec<String> =
         all.iter().filter(|l| state_of(l) == State::Offline).map(|l| l.name.to_string()).collect();
     if let Some(first) = dark.first().cloned() {

@@ -2,6 +2,7 @@
 
 use super::{Context, Outcome};
 use crate::{
+    access::Permission,
     error::Error,
     output::json::{Envelope, HubChange},
 };
@@ -18,8 +19,8 @@ pub struct Args {
 }
 
 pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
-    let settings = ctx.settings()?;
-    let _lock = ctx.lock(&settings, "down")?;
+    let settings = ctx.enter("down", Permission::HubAdmin)?;
+    let _lock = ctx.lock(&settings)?;
     let hub = Context::store(&settings)?.hub()?;
     let mut there = false;
     if let Some(mut device) = ctx.device(&settings) {

@@ -2,6 +2,7 @@
 
 use super::{Context, Outcome, projection};
 use crate::{
+    access::Permission,
     error::{Error, Kind},
     fsx,
     model::{
@@ -41,8 +42,8 @@ pub struct Args {
 }
 
 pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
-    let settings = ctx.settings()?;
-    let _lock = match ctx.lock(&settings, "heartbeat") {
+    let settings = ctx.enter("heartbeat", Permission::HubAdmin)?;
+    let _lock = match ctx.lock(&settings) {
         Err(e) if e.kind == Kind::Busy && args.skip_if_busy => return Ok(Outcome::Done),
         other => other?,
     };
@@ -90,7 +91,7 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
         }
     }
     change.write_heartbeat(now)?;
-    change.commit()?;
+    change.commit_readings()?;
 
     if let (Some(metrics), Some(path)) = (metrics, metrics_file) {
         fsx::replace(path, metrics.finish(counts, drift, now).as_bytes(), 0o644)?;

@@ -60,6 +60,7 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
     let interface: InterfaceName = args.interface.parse()?;
     let endpoint: Option<Endpoint> = args.endpoint.as_deref().map(str::parse).transpose()?;
     let backend: Backend = args.backend.parse()?;
+    ctx.action = "init";
     if args.adopt {
         let wish = adopt::Wish {
             interface: &interface,

@@ -11,6 +11,7 @@ use super::{
     },
 };
 use crate::{
+    access::Permission,
     error::{Error, Kind},
     model::{
         KeyMode, LocationName,
@@ -79,10 +80,10 @@ pub(super) fn run(args: Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
 
 fn reset(args: &ResetArgs, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
     let name: LocationName = args.name.parse()?;
-    let settings = ctx.settings()?;
-    let _lock = ctx.lock(&settings, "peer reset")?;
+    let settings = ctx.enter("peer reset", Permission::PeerWrite)?;
+    let _lock = ctx.lock(&settings)?;
     let store = Context::store(&settings)?;
-    let location = require(&store, &name)?;
+    let location = require(&store, &ctx.scope, &name)?;
     let Some(peer) = store.wanted_peer(&name)? else {
         if location.public_key.is_some() {
             return Err(Error::new(Kind::Conflict, format!("the peer of {:?} is disabled", name.as_str()))
@@ -104,14 +105,14 @@ fn reset(args: &ResetArgs, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
 
 fn provision(args: &ProvisionArgs, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
     let name: LocationName = args.name.parse()?;
-    let settings = ctx.settings()?;
+    let settings = ctx.enter("peer provision", Permission::PeerWrite)?;
     // Bad values are told before it is looked whether there is such a location.
     let flags =
         |default| KeyRequest::from_flags(args.key_mode.as_deref(), args.public_key.as_deref(), default);
     flags(settings.key_mode)?;
-    let _lock = ctx.lock(&settings, "peer provision")?;
+    let _lock = ctx.lock(&settings)?;
     let mut store = Context::store(&settings)?;
-    let mut location = require(&store, &name)?;
+    let mut location = require(&store, &ctx.scope, &name)?;
     let request = flags(location.key_mode)?;
     if let Some(key) = location.public_key {
         return Err(Error::new(
@@ -152,7 +153,7 @@ fn provision(args: &ProvisionArgs, ctx: &mut Context<'_>) -> Result<Outcome, Err
             .hint("try again"));
     }
     change.insert_peer(&name, vpn_ip, &prepared.new_peer(), location.updated_at)?;
-    change.commit()?;
+    change.commit(&ctx.deed(Some(&location)))?;
 
     let peer = WantedPeer::new(prepared.public_key, vpn_ip);
     let difference = Plan { set_peers: vec![peer], ..Plan::default() };

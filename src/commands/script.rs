@@ -6,6 +6,7 @@ use super::{
     provisioning::{endpoint, site},
 };
 use crate::{
+    access::Permission,
     error::{Error, Kind},
     fsx,
     model::{KeyMode, Location, LocationName, PrivateKey},
@@ -90,21 +91,21 @@ pub(super) fn run(args: Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
         return Err(Error::new(Kind::Usage, "--template goes with RouterOS scripts only")
             .hint("leave out --format, or --template"));
     }
-    let settings = ctx.settings()?;
+    let settings = ctx.enter("script render", Permission::RouterScript)?;
     let store = Context::store_to_read(&settings)?;
     let template = args.template.as_deref().map(read_template).transpose()?;
     let renderer = Renderer { hub: store.hub()?, settings: &settings, store: &store, kind, template };
     match (name, &args.scripts_dir) {
         (Some(name), None) => one(ctx, &renderer, &name, args.format),
         (Some(name), Some(dir)) => {
-            let location = require(&store, &name)?;
+            let location = require(&store, &ctx.scope, &name)?;
             Renderer::address(&location)?;
             write(ctx, &renderer, &[location], dir, args.format)
         }
-        (None, Some(dir)) => write(ctx, &renderer, &store.locations()?, dir, args.format),
+        (None, Some(dir)) => write(ctx, &renderer, &store.locations(&ctx.scope)?, dir, args.format),
         (None, None) => {
             // Each script names its location in its first line.
-            for location in store.locations()?.iter().filter(|l| l.public_key.is_some()) {
+            for location in store.locations(&ctx.scope)?.iter().filter(|l| l.public_key.is_some()) {
                 one(ctx, &renderer, &location.name, args.format)?;
             }
             Ok(Outcome::Done)
@@ -127,7 +128,7 @@ fn one(
     name: &LocationName,
     format: Format,
 ) -> Result<Outcome, Error> {
-    let location = require(r.store, name)?;
+    let location = require(r.store, &ctx.scope, name)?;
     if format == Format::Json || (ctx.ui.is_json() && format == Format::Routeros) {
         return json(ctx, r, &location);
     }

@@ -2,6 +2,7 @@
 
 use super::{Context, Outcome, context::require, filter::Filter, heartbeat::future_warning, location_names};
 use crate::{
+    access::Permission,
     error::Error,
     model::{Counts, LiveInterface, LivePeer, Location, LocationName, PublicKey, State, health::observe},
     output::{
@@ -32,13 +33,13 @@ pub struct Args {
 pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
     let names = args.names.iter().map(|n| n.parse()).collect::<Result<Vec<LocationName>, _>>()?;
     let fits = args.filter.compile()?;
-    let settings = ctx.settings()?;
+    let settings = ctx.enter("status", Permission::LocationRead)?;
     let store = Context::store_to_read(&settings)?;
     let (hub, heartbeat_at, now) = (store.hub()?, store.heartbeat_at()?, ctx.now());
     let mut all = if names.is_empty() {
-        store.locations()?
+        store.locations(&ctx.scope)?
     } else {
-        let mut some = names.iter().map(|n| require(&store, n)).collect::<Result<Vec<_>, _>>()?;
+        let mut some = names.iter().map(|n| require(&store, &ctx.scope, n)).collect::<Result<Vec<_>, _>>()?;
         some.sort_by(|a, b| a.name.cmp(&b.name));
         some.dedup_by(|a, b| a.name == b.name);
         some

@@ -5,6 +5,7 @@ use super::{
     projection::{self, steps},
 };
 use crate::{
+    access::Permission,
     error::Error,
     fsx,
     model::PublicKey,
@@ -38,8 +39,8 @@ pub struct Args {
 }
 
 pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
-    let settings = ctx.settings()?;
-    let _lock = ctx.lock(&settings, "sync")?;
+    let settings = ctx.enter("sync", Permission::HubAdmin)?;
+    let _lock = ctx.lock(&settings)?;
     let store = Context::store(&settings)?;
     let hub = store.hub()?;
     let mut conf = projection::plan_conf(&settings, &store, &hub, &HashSet::new())?;

@@ -5,6 +5,7 @@ use super::{
     projection::{self, steps},
 };
 use crate::{
+    access::Permission,
     error::{Error, Kind},
     output::json::{Envelope, HubChange},
     settings::Backend,
@@ -26,12 +27,12 @@ pub struct Args {
 }
 
 pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
-    let settings = ctx.settings()?;
+    let settings = ctx.enter("up", Permission::HubAdmin)?;
     if settings.backend == Backend::None {
         return Err(Error::new(Kind::BadState, "hub.backend is \"none\": this hub has no interface")
             .hint("set hub.backend to auto, kernel or userspace"));
     }
-    let _lock = ctx.lock(&settings, "up")?;
+    let _lock = ctx.lock(&settings)?;
     let store = Context::store(&settings)?;
     let hub = store.hub()?;
     let plan = projection::plan_interface(ctx, &settings, &store, &hub)?;

@@ -4,6 +4,7 @@
 //! It must not know files, clocks, randomness, SQL, netlink or the terminal, so
 //! everything in it can be tested by calling it.
 
+pub mod deed;
 pub mod endpoint;
 pub mod health;
 pub mod interface;
@@ -13,7 +14,9 @@ pub mod name;
 pub mod net;
 pub mod plan;
 pub mod router;
+pub mod scope;
 
+pub use deed::{Caller, Deed, Ending};
 pub use endpoint::Endpoint;
 pub use health::{Counts, Reading, State};
 pub use interface::{InterfaceName, LiveInterface, LivePeer};
@@ -22,6 +25,7 @@ pub use location::{KeyMode, Location, Tags};
 pub use name::{Description, LocationName, Org};
 pub use net::{Pool, Refusal, Reserved};
 pub use router::RouterOptions;
+pub use scope::Scope;
 
 /// How much of a wrong value is shown, in characters.
 const VALUE_SHOWN: usize = 100;

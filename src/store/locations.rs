@@ -2,7 +2,7 @@
 
 use super::{Change, Store, StoreError};
 use crate::model::{
-    Description, KeyMode, Location, LocationName, Org, PublicKey, Reading, Tags, plan::WantedPeer,
+    Description, KeyMode, Location, LocationName, Org, PublicKey, Reading, Scope, Tags, plan::WantedPeer,
 };
 use ipnet::IpNet;
 use jiff::Timestamp;
@@ -47,11 +47,11 @@ impl Store {
         location(&self.conn, name)
     }
 
-    /// All locations, sorted by name.
+    /// All locations of a scope, sorted by name.
     ///
     /// # Errors
     /// [`StoreError`] if reading fails.
-    pub fn locations(&self) -> Result<Vec<Location>, StoreError> {
+    pub fn locations(&self, scope: &Scope) -> Result<Vec<Location>, StoreError> {
         let mut query = self.conn.prepare(&format!("{SELECT} ORDER BY l.name"))?;
         let mut all = query.query_map([], from_row)?.collect::<Result<Vec<_>, _>>()?;
         // Tags in one pass of the same order instead of a query for each location.
@@ -71,17 +71,20 @@ impl Store {
                 location.tags.insert(row.get(1)?, row.get(2)?);
             }
         }
-        Ok(all.into_iter().map(|(_, location)| location).collect())
+        let mut all: Vec<Location> = all.into_iter().map(|(_, location)| location).collect();
+        all.retain(|l| scope.covers(l.org.as_ref()));
+        Ok(all)
     }
 
-    /// Names of all locations, sorted: for suggestions.
+    /// Names of all locations of a scope, sorted: for suggestions.
     ///
     /// # Errors
     /// [`StoreError`] if reading fails.
-    pub fn names(&self) -> Result<Vec<String>, StoreError> {
-        let mut query = self.conn.prepare_cached("SELECT name FROM location ORDER BY name")?;
-        let names = query.query_map([], |r| r.get(0))?;
-        Ok(names.collect::<Result<_, _>>()?)
+    pub fn names(&self, scope: &Scope) -> Result<Vec<String>, StoreError> {
+        let mut query = self.conn.prepare_cached("SELECT name, org FROM location ORDER BY name")?;
+        let rows = query.query_map([], |r| Ok((r.get(0)?, parsed_option::<Org>(r, 1)?)))?;
+        let all = rows.collect::<Result<Vec<_>, _>>()?;
+        Ok(all.into_iter().filter(|(_, org)| scope.covers(org.as_ref())).map(|(name, _)| name).collect())
     }
 
     /// The name of the location whose peer has this key.

@@ -9,7 +9,12 @@ use rusqlite::{Connection, TransactionBehavior};
 /// `iwas` in ASCII: how file(1) and we know our own file.
 const APPLICATION_ID: i32 = 0x6977_6173;
 
-const STEPS: &[&str] = &[include_str!("schema/001_init.sql")];
+const STEPS: &[&str] = &[
+    include_str!("schema/001_init.sql"),
+    include_str!("schema/002_audit.sql"),
+    include_str!("schema/003_peer_life.sql"),
+    include_str!("schema/004_history.sql"),
+];
 
 /// The schema version that this program writes.
 pub const SCHEMA_VERSION: usize = STEPS.len();

@@ -9,6 +9,7 @@
 //! closing any other descriptor of it would drop `SQLite`'s locks.
 
 mod addresses;
+mod audit;
 mod backup;
 mod locations;
 mod migrate;
@@ -231,11 +232,12 @@ pub struct Change<'a> {
 }
 
 impl Change<'_> {
-    /// Makes the change durable.
+    /// Makes readings durable: they are nobody's deed. Every other change ends in
+    /// [`Change::commit`], with the record of who made it.
     ///
     /// # Errors
     /// [`StoreError`] if it could not be written; nothing is changed then.
-    pub fn commit(self) -> Result<(), StoreError> {
+    pub fn commit_readings(self) -> Result<(), StoreError> {
         Ok(self.tx.commit()?)
     }
 }

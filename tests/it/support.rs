@@ -3,7 +3,7 @@
 use iwas_wg::{
     device::{FakeDevices, FakeState},
     env::{Clock, Env, Rng, Terminal},
-    model::{LivePeer, PublicKey},
+    model::{Caller, LivePeer, PublicKey},
 };
 use jiff::Timestamp;
 use serde_json::Value;
@@ -211,6 +211,7 @@ impl Hub {
             rng: Box::new(TestRng(Rc::clone(&self.random))),
             devices: Box::new(self.devices.clone()),
             is_root: true,
+            caller: Caller::root(),
         };
         let root = self.root().as_os_str().to_owned();
         let head = [OsString::from("iwas-wg"), "--root".into(), root];

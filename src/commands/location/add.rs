@@ -2,6 +2,7 @@
 
 use super::{parse_tags, report};
 use crate::{
+    access::Permission,
     commands::{
         Context, Outcome,
         projection::{claimed, project},
@@ -117,10 +118,10 @@ impl Wish {
 
 pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
     let wish = Wish::parse(args)?;
-    let settings = ctx.settings()?;
+    let settings = ctx.enter("location add", Permission::LocationWrite)?;
     let key =
         KeyRequest::from_flags(args.key_mode.as_deref(), args.public_key.as_deref(), settings.key_mode)?;
-    let _lock = ctx.lock(&settings, "location add")?;
+    let _lock = ctx.lock(&settings)?;
     let mut store = Context::store(&settings)?;
     let name = &wish.name;
 
@@ -191,7 +192,7 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
         change.insert_peer(name, ip, &peer.new_peer(), now)?;
         difference.set_peers.push(WantedPeer::new(peer.public_key, ip));
     }
-    change.commit()?;
+    change.commit(&ctx.deed(Some(&location)))?;
 
     let projected = if prepared.is_some() { project(ctx, &settings, &store, &difference) } else { Ok(()) };
     let said = match &prepared {

@@ -1,6 +1,7 @@
 //! `iwas-wg location list`.
 
 use crate::{
+    access::Permission,
     commands::{Context, Outcome, filter::Filter},
     error::Error,
     model::{Description, Location, Org},
@@ -34,8 +35,8 @@ enum Form {
 
 pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
     let fits = args.filter.compile()?;
-    let settings = ctx.settings()?;
-    let mut all = Context::store_to_read(&settings)?.locations()?;
+    let settings = ctx.enter("location list", Permission::LocationRead)?;
+    let mut all = Context::store_to_read(&settings)?.locations(&ctx.scope)?;
     all.retain(|l| fits(l));
     if ctx.ui.is_json() {
         let locations = all.iter().map(LocationReport::new).collect();

@@ -2,6 +2,7 @@
 
 use super::report;
 use crate::{
+    access::Permission,
     commands::{
         Context, Outcome,
         context::require,
@@ -37,10 +38,10 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
     let name: LocationName = args.name.parse()?;
-    let settings = ctx.settings()?;
-    let lock = ctx.lock(&settings, "location remove")?;
+    let settings = ctx.enter("location remove", Permission::LocationWrite)?;
+    let lock = ctx.lock(&settings)?;
     let mut store = Context::store(&settings)?;
-    let location = match require(&store, &name) {
+    let location = match require(&store, &ctx.scope, &name) {
         Err(e) if e.kind == Kind::NotFound && args.if_exists => {
             return nothing_there(ctx, &name, args.dry_run);
         }
@@ -61,7 +62,7 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
     let now = ctx.now();
     let change = store.change()?;
     change.remove_location(&location, now)?;
-    change.commit()?;
+    change.commit(&ctx.deed(Some(&location)))?;
     let mut difference = Plan::default();
     difference.remove_peers.extend(location.public_key);
     let projected =

@@ -2,6 +2,7 @@
 
 use super::{parse_tags, report};
 use crate::{
+    access::Permission,
     commands::{Context, Outcome, context::require, location_names, projection::project},
     error::{Error, Kind},
     model::{
@@ -74,10 +75,10 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
         return Err(Error::new(Kind::Usage, "there is nothing to set")
             .hint("see \"iwas-wg location set --help\" for what can be set"));
     }
-    let settings = ctx.settings()?;
-    let _lock = ctx.lock(&settings, "location set")?;
+    let settings = ctx.enter("location set", Permission::LocationWrite)?;
+    let _lock = ctx.lock(&settings)?;
     let mut store = Context::store(&settings)?;
-    let before = require(&store, &name)?;
+    let before = require(&store, &ctx.scope, &name)?;
 
     let mut after = before.clone();
     if args.no_org || org.is_some() {
@@ -110,7 +111,7 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
     if wide.is_some() {
         change.set_wider_allowed(&name, &[])?;
     }
-    change.commit()?;
+    change.commit(&ctx.deed(Some(&after)))?;
     if let Some(peer) = wide {
         let narrow = WantedPeer::new(peer.public_key, peer.vpn_ip);
         let difference = Plan { set_peers: vec![narrow], ..Plan::default() };

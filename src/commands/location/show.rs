@@ -1,6 +1,7 @@
 //! `iwas-wg location show`.
 
 use crate::{
+    access::Permission,
     commands::{Context, Outcome, context::require, location_names},
     error::Error,
     model::{Description, LocationName, Org},
@@ -20,8 +21,8 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
     let name: LocationName = args.name.parse()?;
-    let settings = ctx.settings()?;
-    let l = require(&Context::store_to_read(&settings)?, &name)?;
+    let settings = ctx.enter("location show", Permission::LocationRead)?;
+    let l = require(&Context::store_to_read(&settings)?, &ctx.scope, &name)?;
     if ctx.ui.is_json() {
         ctx.ui.json(&Envelope::new(LocationShow { location: LocationReport::new(&l) }))?;
         return Ok(Outcome::Done);

@@ -1,0 +1,37 @@
+//! Which locations a caller may see: a value that every listing of the store is asked with.
+
+use super::Org;
+use std::collections::BTreeSet;
+
+/// The part of the fleet that exists for a caller.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Scope {
+    /// All locations.
+    All,
+    /// The locations of these organizations; all others do not exist.
+    Orgs(BTreeSet<String>),
+}
+
+impl Scope {
+    /// Whether a location of this owner exists for the caller.
+    pub fn covers(&self, org: Option<&Org>) -> bool {
+        match self {
+            Self::All => true,
+            Self::Orgs(orgs) => org.is_some_and(|o| orgs.contains(o.as_str())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_location_of_no_org_exists_only_for_those_who_see_all() {
+        let acme: Org = "acme".parse().expect("org");
+        let other: Org = "other".parse().expect("org");
+        let some = Scope::Orgs(BTreeSet::from(["acme".to_owned()]));
+        assert!(some.covers(Some(&acme)) && !some.covers(Some(&other)) && !some.covers(None));
+        assert!(Scope::All.covers(None) && Scope::All.covers(Some(&other)));
+    }
+}

@@ -1,0 +1,1 @@
+-- The life of a peer: what becomes of its key and address after it was provisioned.

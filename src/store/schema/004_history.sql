@@ -1,0 +1,1 @@
+-- What became of each site over time: changes of state, not samples.
