@@ -13,7 +13,7 @@ use crate::{
     settings::Settings,
     store::{Hub, Store},
     vault::Opener,
-    wgconf::{Conf, ConfPeerWanted, InterfaceWanted, Rewrite, Secrets},
+    wgconf::{Conf, ConfPeerWanted, InterfaceWanted, Overwriting, Rewrite, Secrets},
 };
 use ipnet::{IpNet, Ipv4Net};
 use std::collections::HashSet;
@@ -53,8 +53,8 @@ fn in_conf(settings: &Settings, e: Error) -> Error {
 pub(super) struct ConfPlan {
     /// The file's new content.
     pub(super) rewrite: Rewrite,
-    /// wg-quick(8) would overwrite the file when it goes down.
-    pub(super) save_config: bool,
+    /// What makes wg-quick(8) overwrite the file.
+    pub(super) overwriting: Option<Overwriting>,
     /// wg-quick(8) adds no routes.
     pub(super) table_off: bool,
 }
@@ -74,9 +74,8 @@ impl ConfPlan {
     /// Warns of what other hands have put into the file.
     pub(super) fn warn(&self, ctx: &mut Context<'_>, settings: &Settings) {
         let conf = settings.conf.display();
-        if self.save_config {
-            ctx.ui
-                .warn(&format!("{conf} has SaveConfig = true: wg-quick will overwrite it; remove that line"));
+        if let Some(what) = self.overwriting {
+            ctx.ui.warn(&format!("{conf} has {what}: wg-quick will overwrite it; remove that line"));
         }
         for key in &self.rewrite.claiming {
             ctx.ui
@@ -160,7 +159,7 @@ fn plan_conf_with(
     };
     let mut rewrite = conf.rewrite_with(&wanted, &retired, &secrets);
     rewrite.changed |= differs;
-    Ok(ConfPlan { rewrite, save_config: conf.save_config(), table_off: conf.table_off() })
+    Ok(ConfPlan { rewrite, overwriting: conf.overwriting(), table_off: conf.table_off() })
 }
 
 /// Preshared keys that the conf does not hold yet: those just made, else the store's sealed copies.
@@ -300,15 +299,25 @@ pub(super) fn project_with(
     if difference.set_peers.iter().any(|p| p.preshared && !secrets.contains_key(&p.public_key)) {
         secrets.extend(extras(settings));
     }
-    let interface =
-        if difference.is_empty() { Ok(()) } else { apply(ctx, settings, &hub, difference, &secrets) };
+    let has_secret = |key| secrets.get(key).is_some_and(|e| e.preshared_key.is_some());
+    // A peer without the preshared key that it is to have would be on the interface for nothing.
+    let is_whole = difference.set_peers.iter().all(|p| !p.preshared || has_secret(&p.public_key));
+    let interface = if difference.is_empty() || !is_whole {
+        Ok(())
+    } else {
+        apply(ctx, settings, &hub, difference, &secrets)
+    };
     match conf.and(interface) {
         Ok(()) => Ok(()),
         Err(e) => {
-            let remedy = match e.hint {
-                Some(hint) if hint.contains("iwas-wg") => hint,
-                Some(hint) => format!("{hint}; then \"iwas-wg sync\" brings them in line"),
-                None => "\"iwas-wg sync\" brings them in line once that is mended".to_owned(),
+            let sync = match remaining(ctx, settings, store, &hub) {
+                Some(step) => format!("\"iwas-wg sync\" will {step}"),
+                None => "\"iwas-wg sync\" brings them in line".to_owned(),
+            };
+            // What another command of ours would mend, `sync` mends as well.
+            let remedy = match e.hint.filter(|hint| !hint.contains("iwas-wg")) {
+                Some(hint) => format!("{hint}; then {sync}"),
+                None => sync,
             };
             Err(Error::new(
                 Kind::Device,
@@ -316,6 +325,22 @@ pub(super) fn project_with(
             )
             .hint(remedy))
         }
+    }
+}
+
+/// What `sync` has to do now, in a few words; nothing if that cannot be said.
+fn remaining(ctx: &Context<'_>, settings: &Settings, store: &Store, hub: &Hub) -> Option<String> {
+    let plan = plan_interface(ctx, settings, store, hub).ok()?;
+    let conf = plan_conf(settings, store, hub, &HashSet::new()).ok()?;
+    summary(&steps(settings, &plan, Some(&conf.rewrite)))
+}
+
+/// The first step and how many follow; nothing if there is none.
+pub(super) fn summary(steps: &[String]) -> Option<String> {
+    match steps {
+        [] => None,
+        [one] => Some(one.clone()),
+        [first, rest @ ..] => Some(format!("{first}, and {} more", rest.len())),
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{
     Context, Outcome,
     context::require,
-    provisioning::{ScriptKeys, endpoint, rotate_script, site},
+    provisioning::{ScriptKeys, rotate_script, site},
     unsealing::Vault,
 };
 use crate::{
@@ -11,7 +11,7 @@ use crate::{
     error::{Error, Kind},
     fsx,
     model::{KeyMode, Location, LocationName, PrivateKey, Rotation},
-    output::json::{Envelope, ScriptReport, ScriptsReport},
+    output::json::{AllScriptsReport, Envelope, ScriptReport, ScriptsReport},
     script::{Kind as ScriptKind, reach_of, render, render_template, render_wg_quick},
     settings::Settings,
     store::Hub,
@@ -36,12 +36,13 @@ enum Verb {
 
 /// Print the script of a location, or write those of all
 ///
-/// The install and rotate scripts hold the router's private key. They need the identity that
-/// opens stored keys; a key that was shown once cannot be shown again.
+/// The install and rotate scripts hold the router's private key, unless it makes its own. They
+/// need the identity that opens stored keys; a key that was shown once cannot be shown again.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "Kinds:
   install  make the router a peer, or bring it in line; safe to run again
-  rotate   give the router the stored key without losing it if that key does not work
+  rotate   give the router the stored key without losing it if that key does not work;
+           a router that makes its own keys makes its next one and prints the command for the hub
   remove   take away what install made
   check    look at the tunnel, and change nothing
 
@@ -56,7 +57,7 @@ struct RenderArgs {
     #[arg(value_name = "NAME", add = clap_complete::ArgValueCandidates::new(super::location_names))]
     #[arg(required_unless_present = "all", conflicts_with = "all")]
     name: Option<String>,
-    /// Every location that has a peer
+    /// Every location that has a peer or whose router is to make its key
     #[arg(long)]
     all: bool,
     /// Write NAME.rsc files into this directory instead of standard output
@@ -91,6 +92,10 @@ pub(super) fn run(args: Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
         return Err(Error::new(Kind::Usage, "--template goes with RouterOS scripts only")
             .hint("leave out --format, or --template"));
     }
+    if args.format == Format::WgQuick && kind != ScriptKind::Install {
+        return Err(Error::new(Kind::Usage, format!("there is no {kind} file for wg-quick"))
+            .hint("leave out --kind, or --format"));
+    }
     let settings = ctx.enter("script render", Permission::RouterScript)?;
     let store = Context::store_to_read(&settings)?;
     let template = args.template.as_deref().map(read_template).transpose()?;
@@ -102,19 +107,21 @@ pub(super) fn run(args: Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
         template,
     };
     match (name, &args.scripts_dir) {
-        (Some(name), None) => one(ctx, &renderer, &require(&store, &ctx.scope, &name)?, args.format),
-        (Some(name), Some(dir)) => {
+        (Some(name), dir) => {
             let location = require(&store, &ctx.scope, &name)?;
             address(&location)?;
-            write(ctx, &renderer, &[location], dir, args.format)
-        }
-        (None, Some(dir)) => write(ctx, &renderer, &store.locations(&ctx.scope)?, dir, args.format),
-        (None, None) => {
-            // Each script names its location in its first line.
-            for location in store.locations(&ctx.scope)?.iter().filter(|l| l.public_key.is_some()) {
-                one(ctx, &renderer, location, args.format)?;
+            match dir {
+                None => one(ctx, &renderer, &location, args.format),
+                Some(dir) => write(ctx, &renderer, &[location], dir, args.format),
             }
-            Ok(Outcome::Done)
+        }
+        (None, dir) => {
+            let mut locations = store.locations(&ctx.scope)?;
+            locations.retain(|l| address(l).is_ok());
+            match dir {
+                None => all(ctx, &renderer, &locations, args.format),
+                Some(dir) => write(ctx, &renderer, &locations, dir, args.format),
+            }
         }
     }
 }
@@ -134,44 +141,68 @@ fn one(
     location: &Location,
     format: Format,
 ) -> Result<Outcome, Error> {
-    if format == Format::Json || (ctx.ui.is_json() && format == Format::Routeros) {
-        return json(ctx, r, location);
+    if is_json(ctx, format) {
+        let keys = r.keys_for_json(location)?;
+        let report = r.report(location, &keys)?;
+        if report.holds_secret() {
+            ctx.warn_if_public();
+        }
+        ctx.ui.json(&Envelope::new(report))?;
+        return Ok(Outcome::Done);
     }
-    let keys = r.keys(location)?;
-    let text = r.text(location, &keys, format)?;
-    if keys.is_secret() {
+    let text = r.text(location, &r.keys(location)?, format)?;
+    if text.is_secret {
         ctx.warn_if_public();
     }
-    ctx.ui.data(&text)?;
+    ctx.ui.data(&text.text)?;
     Ok(Outcome::Done)
 }
 
-fn json(ctx: &mut Context<'_>, r: &Renderer<'_>, location: &Location) -> Result<Outcome, Error> {
-    let vpn_ip = address(location)?;
-    let (endpoint_address, endpoint_port) = endpoint(r.settings)?;
-    // JSON has a place for "not here"; a script without its key would be none.
-    let keys = r.vault.keys(location, location.key_mode != KeyMode::Once && r.needs_key())?;
-    let (allowed, prefix_length) = reach_of(&site(r.settings, &r.hub, location, vpn_ip, &keys)?);
-    if keys.is_secret() {
-        ctx.warn_if_public();
+/// A wg-quick file stays one even where all else is JSON.
+fn is_json(ctx: &Context<'_>, format: Format) -> bool {
+    format == Format::Json || (ctx.ui.is_json() && format == Format::Routeros)
+}
+
+/// Prints every script; each names its location in its first line. In JSON all are in one object.
+fn all(
+    ctx: &mut Context<'_>,
+    r: &Renderer<'_>,
+    locations: &[Location],
+    format: Format,
+) -> Result<Outcome, Error> {
+    r.check_identity(locations)?;
+    if is_json(ctx, format) {
+        let keys = locations.iter().map(|l| r.keys_for_json(l)).collect::<Result<Vec<_>, _>>()?;
+        let scripts =
+            locations.iter().zip(&keys).map(|(l, keys)| r.report(l, keys)).collect::<Result<Vec<_>, _>>()?;
+        if scripts.iter().any(ScriptReport::holds_secret) {
+            ctx.warn_if_public();
+        }
+        ctx.ui.json(&Envelope::new(AllScriptsReport { scripts }))?;
+        return Ok(Outcome::Done);
     }
-    let key = keys.private.as_ref().map(PrivateKey::expose);
-    ctx.ui.json(&Envelope::new(ScriptReport {
-        name: location.name.as_str(),
-        vpn_ip,
-        prefix_length,
-        private_key: key.as_ref().map(|k| k.as_str()),
-        server_public_key: r.hub.public_key.to_string(),
-        endpoint_address,
-        endpoint_port,
-        allowed_address: allowed.iter().map(ToString::to_string).collect(),
-        persistent_keepalive_seconds: r.settings.router.keepalive,
-        preshared_key: keys.preshared.as_ref().map(|k| k.as_str()),
-    }))?;
+    let mut has_warned = false;
+    for location in locations {
+        if r.is_lost(location) {
+            ctx.ui.warn(&lost(location));
+            continue;
+        }
+        let text = r.text(location, &r.keys(location)?, format)?;
+        if text.is_secret && !has_warned {
+            ctx.warn_if_public();
+            has_warned = true;
+        }
+        ctx.ui.data(&text.text)?;
+    }
     Ok(Outcome::Done)
 }
 
-/// Writes a file for each location that has a peer, 0600 in a 0700 directory.
+/// Why a location has no script.
+fn lost(location: &Location) -> String {
+    format!("{}: its private key was shown once and is not stored; no script was written", location.name)
+}
+
+/// Writes a file for each of these locations, 0600 in a 0700 directory.
 fn write(
     ctx: &mut Context<'_>,
     r: &Renderer<'_>,
@@ -187,29 +218,28 @@ fn write(
                 .hint("leave out --format json; --json tells what was written"));
         }
     };
-    let provisioned: Vec<&Location> = locations.iter().filter(|l| l.public_key.is_some()).collect();
+    r.check_identity(locations)?;
     fsx::create_dir(dir, 0o700)?;
-    let progress = ctx.ui.progress("rendering", provisioned.len() as u64);
+    let progress = ctx.ui.progress("rendering", locations.len() as u64);
     let (mut written, mut skipped) = (Vec::new(), Vec::new());
-    for l in provisioned {
-        if r.needs_key() && r.key_mode(l) == KeyMode::Once {
-            skipped.push(l.name.to_string());
+    for l in locations {
+        if r.is_lost(l) {
+            skipped.push(l);
         } else {
             let path = dir.join(file_name(l.name.as_str(), ending));
-            fsx::replace(&path, r.text(l, &r.keys(l)?, format)?.as_bytes(), 0o600)?;
+            fsx::replace(&path, r.text(l, &r.keys(l)?, format)?.text.as_bytes(), 0o600)?;
             written.push(path.display().to_string());
         }
         progress.step();
     }
     drop(progress);
     if ctx.ui.is_json() {
+        let skipped = skipped.iter().map(|l| l.name.to_string()).collect();
         ctx.ui.json(&Envelope::new(ScriptsReport { written, skipped }))?;
     } else {
         ctx.ui.say(&format!("wrote {} scripts to {}", written.len(), dir.display()));
-        for name in skipped {
-            ctx.ui.warn(&format!(
-                "{name}: its private key was shown once and is not stored; no script was written"
-            ));
+        for location in skipped {
+            ctx.ui.warn(&lost(location));
         }
     }
     Ok(Outcome::Done)
@@ -231,6 +261,13 @@ struct Renderer<'a> {
     template: Option<String>,
 }
 
+/// A rendered script.
+struct Rendered {
+    text: Zeroizing<String>,
+    /// Whether it holds a private or preshared key.
+    is_secret: bool,
+}
+
 impl Renderer<'_> {
     fn needs_key(&self) -> bool {
         matches!(self.kind, ScriptKind::Install | ScriptKind::Rotate)
@@ -245,6 +282,17 @@ impl Renderer<'_> {
         self.next(l).map_or(l.key_mode, |next| next.key_mode)
     }
 
+    /// Whether the script needs a key that nobody has any more.
+    fn is_lost(&self, l: &Location) -> bool {
+        self.needs_key() && self.key_mode(l) == KeyMode::Once
+    }
+
+    /// Reads the identity before the first of many scripts, where one of them needs it.
+    fn check_identity(&self, locations: &[Location]) -> Result<(), Error> {
+        let stored = locations.iter().any(|l| self.key_mode(l) == KeyMode::Stored);
+        if self.needs_key() && stored { self.vault.check_identity() } else { Ok(()) }
+    }
+
     /// The keys that a script needs.
     fn keys(&self, l: &Location) -> Result<ScriptKeys, Error> {
         address(l)?;
@@ -254,24 +302,55 @@ impl Renderer<'_> {
         }
     }
 
-    fn text(&self, l: &Location, keys: &ScriptKeys, format: Format) -> Result<Zeroizing<String>, Error> {
+    fn text(&self, l: &Location, keys: &ScriptKeys, format: Format) -> Result<Rendered, Error> {
         let site = site(self.settings, &self.hub, l, address(l)?, keys)?;
+        let is_secret = site.holds_secret(self.kind);
         if format == Format::WgQuick {
-            return Ok(render_wg_quick(&site));
+            return Ok(Rendered { text: render_wg_quick(&site), is_secret });
         }
         let script = match self.next(l) {
             Some(next) => rotate_script(self.settings, &self.hub, l, site.vpn_ip, next, keys)?,
             None => render(&site, self.kind),
         };
         let Some(template) = &self.template else {
-            return Ok(script);
+            return Ok(Rendered { text: script, is_secret });
         };
         let own = render_template(&site, template)?;
         let mut both = Zeroizing::new(String::with_capacity(script.len() + own.len()));
         both.push_str(&script);
         both.push_str(&own);
-        Ok(both)
+        Ok(Rendered { text: both, is_secret })
     }
+
+    /// JSON has a place for "not here"; a script without its key would be none.
+    fn keys_for_json(&self, l: &Location) -> Result<JsonKeys, Error> {
+        address(l)?;
+        let keys = self.vault.keys(l, self.needs_key() && l.key_mode != KeyMode::Once)?;
+        Ok(JsonKeys { private: keys.private.as_ref().map(PrivateKey::expose), all: keys })
+    }
+
+    fn report<'b>(&'b self, l: &'b Location, keys: &'b JsonKeys) -> Result<ScriptReport<'b>, Error> {
+        let site = site(self.settings, &self.hub, l, address(l)?, &keys.all)?;
+        let (allowed, prefix_length) = reach_of(&site);
+        Ok(ScriptReport {
+            name: l.name.as_str(),
+            vpn_ip: site.vpn_ip,
+            prefix_length,
+            private_key: keys.private.as_ref().map(|k| k.as_str()),
+            preshared_key: site.preshared_key,
+            server_public_key: self.hub.public_key.to_string(),
+            endpoint_address: site.endpoint_host,
+            endpoint_port: site.endpoint_port,
+            allowed_address: allowed.iter().map(ToString::to_string).collect(),
+            persistent_keepalive_seconds: self.settings.router.keepalive,
+        })
+    }
+}
+
+/// Keys of a script, the private one in base64 as well.
+struct JsonKeys {
+    private: Option<Zeroizing<String>>,
+    all: ScriptKeys,
 }
 
 /// The address that a script gives to a router that has a peer, or is to make its key: the next

@@ -63,6 +63,18 @@ impl<'a> Vault<'a> {
         Ok(ScriptKeys { private, preshared: self.preshared(next.preshared, &next.public_key)? })
     }
 
+    /// Reads the identity now, so that it does not fail on the way.
+    ///
+    /// # Errors
+    /// [`Kind::Denied`] if it is not there or cannot be used.
+    pub(super) fn check_identity(&self) -> Result<(), Error> {
+        let mut opener = self.opener.borrow_mut();
+        if opener.is_none() {
+            *opener = Some(Opener::from_file(&self.settings.identity)?);
+        }
+        Ok(())
+    }
+
     fn private(&self, l: &Location, public: &PublicKey) -> Result<PrivateKey, Error> {
         let unusable = |what: &str| {
             Error::new(Kind::BadState, format!("{what} of {:?}", l.name.as_str()))
