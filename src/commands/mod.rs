@@ -24,6 +24,7 @@ mod status;
 mod sync;
 mod unsealing;
 mod up;
+mod upkeep;
 
 pub use completions::location_names;
 pub use context::{Context, Global};

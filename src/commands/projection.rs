@@ -256,6 +256,15 @@ pub(super) fn apply(
     let Some(mut device) = ctx.device(settings) else {
         return Ok(());
     };
+    let has_secret = |key| extras.get(key).is_some_and(|e| e.preshared_key.is_some());
+    if let Some(bare) = plan.set_peers.iter().find(|p| p.preshared && !has_secret(&p.public_key)) {
+        // Without it no handshake would succeed, and nothing would show that it is missing.
+        return Err(Error::new(
+            Kind::BadState,
+            format!("{} lacks the preshared key of the peer {}", settings.conf.display(), bare.public_key),
+        )
+        .hint("run \"iwas-wg sync\", which takes it from the store"));
+    }
     let key = if plan.set_key { Some(hub_key(settings, hub)?) } else { None };
     let applied = device.apply(plan, key.as_ref(), extras)?;
     if let Some(program) = applied.started {
@@ -299,14 +308,8 @@ pub(super) fn project_with(
     if difference.set_peers.iter().any(|p| p.preshared && !secrets.contains_key(&p.public_key)) {
         secrets.extend(extras(settings));
     }
-    let has_secret = |key| secrets.get(key).is_some_and(|e| e.preshared_key.is_some());
-    // A peer without the preshared key that it is to have would be on the interface for nothing.
-    let is_whole = difference.set_peers.iter().all(|p| !p.preshared || has_secret(&p.public_key));
-    let interface = if difference.is_empty() || !is_whole {
-        Ok(())
-    } else {
-        apply(ctx, settings, &hub, difference, &secrets)
-    };
+    let interface =
+        if difference.is_empty() { Ok(()) } else { apply(ctx, settings, &hub, difference, &secrets) };
     match conf.and(interface) {
         Ok(()) => Ok(()),
         Err(e) => {

@@ -12,8 +12,9 @@ use jiff::Timestamp;
 use std::{
     collections::{BTreeMap, HashMap},
     fs, io,
+    net::{SocketAddr, TcpStream},
     path::Path,
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 use wireguard_control::{
     AllowedIp, Backend, Device as Control, DeviceUpdate, Key, PeerConfigBuilder, PeerInfo,
@@ -215,6 +216,14 @@ impl Device for SystemDevice {
                     }
                 }
             }
+        }
+    }
+
+    fn answers(&mut self, at: SocketAddr, wait: Duration) -> bool {
+        match TcpStream::connect_timeout(&at, wait) {
+            Ok(_) => true,
+            // Refused: nobody listens there, but somebody is there to say so.
+            Err(e) => e.kind() == io::ErrorKind::ConnectionRefused,
         }
     }
 

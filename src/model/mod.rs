@@ -16,6 +16,7 @@ pub mod net;
 pub mod plan;
 pub mod router;
 pub mod scope;
+pub mod upkeep;
 
 pub use deed::{Caller, Deed, Ending};
 pub use endpoint::Endpoint;

@@ -179,7 +179,7 @@ pub struct PeerShow<'a> {
 pub struct ChangeReport<'a> {
     /// Whether anything is different now.
     pub changed: bool,
-    /// What was done: `created`, `updated`, `removed`, `provisioned`, `unchanged`.
+    /// What was done: `created`, `updated`, `removed`, `provisioned`, `unchanged`, and so on.
     pub action: &'static str,
     /// The location afterwards, or as it was if it was removed.
     pub location: Option<LocationReport<'a>>,
@@ -187,6 +187,25 @@ pub struct ChangeReport<'a> {
     pub script: Option<&'a str>,
     /// Whether this is only what would be done.
     pub dry_run: bool,
+}
+
+/// `peer rotate --all`.
+#[derive(Debug, Serialize)]
+pub struct RotationReport {
+    /// Whether anything is different now.
+    pub changed: bool,
+    /// `rotating`.
+    pub action: &'static str,
+    /// Whether this is only what would be done.
+    pub dry_run: bool,
+    /// Locations that have a next key now.
+    pub rotating: Vec<String>,
+    /// Locations whose routers make their next key themselves once they have run their script.
+    pub asked: Vec<String>,
+    /// Locations that were left alone: disabled, or being rotated or moved already.
+    pub skipped: Vec<String>,
+    /// Paths of the scripts.
+    pub written: Vec<String>,
 }
 
 /// The interface in `status`.

@@ -146,6 +146,8 @@ impl Change<'_> {
         }
         let id = self.id(&location.name)?;
         self.execute("UPDATE peer SET enabled = ?2 WHERE location_id = ?1", (id, enabled))?;
+        // Online is told again by the next heartbeat, not by the last before.
+        self.execute("UPDATE reading SET is_online = 0 WHERE location_id = ?1", [id])?;
         Ok(())
     }
 

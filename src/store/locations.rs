@@ -166,6 +166,17 @@ impl Store {
         Ok(all)
     }
 
+    /// All that interface and conf must hold of one location: its peer and the next key, if it is
+    /// enabled.
+    ///
+    /// # Errors
+    /// [`StoreError`] if reading fails.
+    pub fn wanted_of(&self, name: &LocationName) -> Result<Vec<WantedPeer>, StoreError> {
+        let mut query = self.conn.prepare_cached(&format!("{WANTED} AND l.name = ?1"))?;
+        let both = query.query_row([name.as_str()], |r| Ok((wanted(r)?.1, pending(r)?))).optional()?;
+        Ok(both.into_iter().flat_map(|(peer, next)| [Some(peer), next]).flatten().collect())
+    }
+
     /// The peer of one location as interface and conf must hold it, if it has an enabled one.
     ///
     /// # Errors

@@ -1,38 +1,26 @@
-//! `iwas-wg peer`: the `WireGuard` identity of a location's router.
+//! `iwas-wg peer provision`.
 
-mod list;
-mod show;
-
-use super::{
-    Context, Outcome,
-    context::require,
-    location::report,
-    projection::{apply, claimed, extras, project_with},
-    provisioning::{
-        KeyRequest, check_recipients, choose_address, endpoint, install_script, lost_key, prepare,
-        refuse_taken_key,
-    },
-};
 use crate::{
     access::Permission,
+    commands::{
+        Context, Outcome,
+        context::require,
+        location::report,
+        location_names,
+        projection::{claimed, project_with},
+        provisioning::{
+            KeyRequest, check_recipients, choose_address, endpoint, install_script, lost_key, prepare,
+            refuse_taken_key,
+        },
+    },
     error::{Error, Kind},
-    model::{KeyMode, LocationName, plan::Plan},
+    model::{
+        KeyMode, LocationName,
+        expiry::{has_expired, parse_expiry},
+        plan::Plan,
+    },
+    store::Edit,
 };
-
-/// Give routers their keys, and look at them
-#[derive(Debug, clap::Args)]
-pub struct Args {
-    #[command(subcommand)]
-    verb: Verb,
-}
-
-#[derive(Debug, clap::Subcommand)]
-enum Verb {
-    Provision(ProvisionArgs),
-    List(list::Args),
-    Show(show::Args),
-    Reset(ResetArgs),
-}
 
 /// Make the keys of a location that has none, and print its router's script
 ///
@@ -41,10 +29,11 @@ enum Verb {
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "Examples:
   iwas-wg peer provision kiosk > kiosk.rsc
-  iwas-wg peer provision kiosk --key-mode once > kiosk.rsc")]
-struct ProvisionArgs {
+  iwas-wg peer provision kiosk --key-mode once > kiosk.rsc
+  iwas-wg peer provision kiosk --expires 30d > kiosk.rsc")]
+pub(super) struct Args {
     /// The location
-    #[arg(value_name = "NAME", add = clap_complete::ArgValueCandidates::new(super::location_names))]
+    #[arg(value_name = "NAME", add = clap_complete::ArgValueCandidates::new(location_names))]
     name: String,
     /// Where the private key lives: stored, once or router
     #[arg(long, value_name = "M")]
@@ -52,67 +41,26 @@ struct ProvisionArgs {
     /// The router's own public key
     #[arg(long, value_name = "K")]
     public_key: Option<String>,
+    /// Give the pair a preshared key as well, even where keys.preshared does not
+    #[arg(long)]
+    preshared: bool,
+    /// Disable the peer by itself at that time: 30d, 2027-01-31 or 2027-01-31T18:00:00Z
+    #[arg(long, value_name = "T")]
+    expires: Option<String>,
     /// Say what would be done, and change nothing
     #[arg(short = 'n', long)]
     dry_run: bool,
 }
 
-/// Take a peer off the interface and on again
-///
-/// For the router whose clock went backwards: the hub takes its handshakes for replays until it
-/// forgets the peer. Key, address and script stay as they are.
-#[derive(Debug, clap::Args)]
-#[command(after_long_help = "Examples:
-  iwas-wg peer reset cafe-central")]
-struct ResetArgs {
-    /// The location
-    #[arg(value_name = "NAME", add = clap_complete::ArgValueCandidates::new(super::location_names))]
-    name: String,
-    /// Say what would be done, and change nothing
-    #[arg(short = 'n', long)]
-    dry_run: bool,
-}
-
-pub(super) fn run(args: Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
-    match args.verb {
-        Verb::Provision(args) => provision(&args, ctx),
-        Verb::List(args) => list::run(&args, ctx),
-        Verb::Show(args) => show::run(&args, ctx),
-        Verb::Reset(args) => reset(&args, ctx),
-    }
-}
-
-fn reset(args: &ResetArgs, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
-    let name: LocationName = args.name.parse()?;
-    let settings = ctx.enter("peer reset", Permission::PeerWrite)?;
-    let _lock = ctx.lock(&settings)?;
-    let store = Context::store(&settings)?;
-    let location = require(&store, &ctx.scope, &name)?;
-    let Some(peer) = store.wanted_peer(&name)? else {
-        if location.public_key.is_some() {
-            return Err(Error::new(Kind::Conflict, format!("the peer of {:?} is disabled", name.as_str()))
-                .hint("enable it first"));
-        }
-        return Err(Error::new(Kind::NotFound, format!("location {:?} has no peer yet", name.as_str()))
-            .hint(format!("run \"iwas-wg peer provision {name}\"")));
-    };
-    if args.dry_run {
-        report(ctx, "reset", true, &location, None, &format!("would reset the peer of {name}"))?;
-        return Ok(Outcome::Done);
-    }
-    // Both in one message: there is no moment at which the address is nobody's for long.
-    let plan = Plan { remove_peers: vec![peer.public_key], set_peers: vec![peer], ..Plan::default() };
-    apply(ctx, &settings, &store.hub()?, &plan, &extras(&settings)).map_err(|e| e.as_kind(Kind::Device))?;
-    report(ctx, "reset", false, &location, None, &format!("the hub has forgotten the sessions of {name}"))?;
-    Ok(Outcome::Done)
-}
-
-fn provision(args: &ProvisionArgs, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
+pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
     let name: LocationName = args.name.parse()?;
     let settings = ctx.enter("peer provision", Permission::PeerWrite)?;
     // Bad values are told before it is looked whether there is such a location.
-    let flags =
-        |default| KeyRequest::from_flags(args.key_mode.as_deref(), args.public_key.as_deref(), default);
+    let flags = |default| {
+        KeyRequest::from_flags(args.key_mode.as_deref(), args.public_key.as_deref(), default)
+            .map(|request| request.with_preshared(args.preshared))
+    };
+    let expires_at = args.expires.as_deref().map(|t| parse_expiry(t, ctx.now())).transpose()?;
     flags(settings.key_mode)?;
     let _lock = ctx.lock(&settings)?;
     let mut store = Context::store(&settings)?;
@@ -128,6 +76,10 @@ fn provision(args: &ProvisionArgs, ctx: &mut Context<'_>) -> Result<Outcome, Err
     if request.mode == KeyMode::Router && request.public_key.is_none() {
         return Err(Error::new(Kind::Usage, format!("the router of {:?} makes its own key", name.as_str()))
             .hint("run its script first; it prints the --public-key to give here"));
+    }
+    location.expires_at = expires_at.or(location.expires_at);
+    if has_expired(&location, ctx.now()) {
+        return Err(super::expired(&location));
     }
     let hub = store.hub()?;
     endpoint(&settings)?;
@@ -159,6 +111,10 @@ fn provision(args: &ProvisionArgs, ctx: &mut Context<'_>) -> Result<Outcome, Err
             .hint("try again"));
     }
     change.insert_peer(&name, vpn_ip, &prepared.new_peer(), location.updated_at)?;
+    if expires_at.is_some() {
+        let edit = Edit { expires_at: Some(expires_at), ..Edit::default() };
+        change.edit_location(&name, &edit, location.updated_at)?;
+    }
     change.commit(&ctx.deed(Some(&location)))?;
 
     let difference = Plan { set_peers: vec![prepared.wanted(vpn_ip)], ..Plan::default() };
