@@ -5,17 +5,21 @@
 //! Called by `heartbeat` and `sync`, and by `peer rotate --wait` for one peer. Each step is a
 //! transaction of its own with its own record; conf and interface follow once, at the end.
 
-use super::{Context, projection::project};
+use super::{
+    Context,
+    projection::{extras, project},
+};
 use crate::{
     device::Device,
-    error::Error,
+    error::{Error, Kind},
     model::{
         LiveInterface, Location, LocationName,
-        plan::Plan,
+        plan::{PeerExtras, Plan},
         upkeep::{Due, due},
     },
     settings::Settings,
     store::Store,
+    vault::Recipients,
 };
 use std::{net::SocketAddr, time::Duration};
 
@@ -89,19 +93,50 @@ pub(super) fn answers(device: &mut dyn Device, settings: &Settings, l: &Location
     device.answers(SocketAddr::from((next.vpn_ip, port)), ANSWER_WITHIN)
 }
 
+/// What only the conf knows of a peer, which loses its block there: its preshared key, sealed, and
+/// whatever else it says. Nothing of a peer that was made here.
+///
+/// # Errors
+/// Those of the vault if there is a key and nobody to seal it to.
+pub(super) fn known_to_conf(
+    settings: &Settings,
+    l: &Location,
+) -> Result<(Option<Vec<u8>>, PeerExtras), Error> {
+    let Some(key) = l.public_key else {
+        return Ok((None, PeerExtras::default()));
+    };
+    let known = extras(settings).remove(&key).unwrap_or_default();
+    let sealed = match &known.preshared_key {
+        Some(secret) if !l.preshared => {
+            Some(Recipients::parse(&settings.recipients)?.seal_preshared(secret)?)
+        }
+        _ => None,
+    };
+    Ok((sealed, known))
+}
+
 /// Commits one step and adds to the difference what it changes on the interface.
 ///
 /// # Errors
 /// Those of the store; nothing of the step is kept then.
 pub(super) fn commit(
     ctx: &Context<'_>,
+    settings: &Settings,
     store: &mut Store,
     location: &Location,
     step: Step,
     difference: &mut Plan,
 ) -> Result<(), Error> {
     let now = ctx.now();
+    // An end is an end, also for a peer whose preshared key cannot be kept.
+    let sealed = match step {
+        Step::Peer(Due::Expire) => known_to_conf(settings, location).ok().and_then(|(sealed, _)| sealed),
+        _ => None,
+    };
     let change = store.change()?;
+    if let Some(sealed) = sealed {
+        change.keep_preshared(&location.name, &sealed)?;
+    }
     match step {
         Step::Peer(Due::Promote) => change.finish_rotation(location, now)?,
         Step::Peer(Due::GiveUp) => change.abort_rotation(location, now)?,
@@ -127,7 +162,7 @@ pub(super) fn commit(
 /// Returns what was done; it stays done even if the projection fails.
 ///
 /// # Errors
-/// Those of the store, and [`crate::error::Kind::Device`] of the projection.
+/// Those of the store, and [`Kind::Device`] of the projection.
 pub(super) fn keep_up(
     ctx: &mut Context<'_>,
     settings: &Settings,
@@ -137,7 +172,7 @@ pub(super) fn keep_up(
 ) -> Result<(), Error> {
     let mut difference = Plan::default();
     for (location, step) in all_due(ctx, settings, store, live)? {
-        commit(ctx, store, &location, step, &mut difference)?;
+        commit(ctx, settings, store, &location, step, &mut difference)?;
         done.push((location, step));
     }
     if done.is_empty() {
@@ -148,4 +183,41 @@ pub(super) fn keep_up(
         difference = Plan::default();
     }
     project(ctx, settings, store, &difference)
+}
+
+/// What a heartbeat does: all that is due, told in warnings where somebody should know, and the
+/// interface as it is afterwards.
+///
+/// # Errors
+/// Those of the store and of reading the interface. What could not be projected is only warned of:
+/// it is drift, and the reading matters more.
+pub(super) fn tend(
+    ctx: &mut Context<'_>,
+    settings: &Settings,
+    store: &mut Store,
+    device: &mut dyn Device,
+    live: LiveInterface,
+) -> Result<LiveInterface, Error> {
+    let mut done = Vec::new();
+    match keep_up(ctx, settings, store, Some(&live), &mut done) {
+        Err(e) if e.kind == Kind::Device => ctx.ui.warn(&e.message),
+        other => other?,
+    }
+    for (location, step) in &done {
+        let name = &location.name;
+        match step {
+            Step::Peer(Due::Expire) => {
+                ctx.ui.warn(&format!("{name} has expired and was disabled"));
+            }
+            Step::Peer(Due::GiveUp) => ctx.ui.warn(&format!(
+                "the new key of {name} never shook hands and was given up; the old one stays"
+            )),
+            Step::Peer(Due::Promote) => ctx.ui.detail(&format!("{name} uses its new key")),
+            Step::Move => ctx.ui.detail(&format!("{name} answers at its new address; the old one is free")),
+        }
+    }
+    if done.is_empty() {
+        return Ok(live);
+    }
+    Ok(device.read()?.unwrap_or(live))
 }

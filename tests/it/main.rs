@@ -14,6 +14,7 @@ mod generated;
 mod heartbeat;
 mod init;
 mod layers;
+mod life;
 mod location;
 mod output;
 mod peers;

@@ -188,7 +188,7 @@ fn end(
         change.commit(&ctx.deed(Some(location)))?;
         difference.set_peers = store.wanted_of(name)?;
     } else {
-        upkeep::commit(ctx, store, location, Step::Move, &mut difference)?;
+        upkeep::commit(ctx, settings, store, location, Step::Move, &mut difference)?;
     }
     let projected = if location.enabled {
         project(ctx, settings, store, &difference)
@@ -231,7 +231,7 @@ fn wait(
     let location = require(&store, &ctx.scope, name)?;
     if location.moving.as_ref().is_some_and(|m| m.vpn_ip == to) {
         let mut difference = Plan::default();
-        upkeep::commit(ctx, &mut store, &location, Step::Move, &mut difference)?;
+        upkeep::commit(ctx, settings, &mut store, &location, Step::Move, &mut difference)?;
         project(ctx, settings, &store, &difference)?;
     } else if location.vpn_ip != Some(to) {
         return Err(Error::new(Kind::Conflict, format!("the move of {name} was given up meanwhile"))

@@ -280,7 +280,7 @@ fn abort(
         return Ok(Outcome::Done);
     }
     let mut difference = Plan::default();
-    upkeep::commit(ctx, store, location, Step::Peer(Due::GiveUp), &mut difference)?;
+    upkeep::commit(ctx, settings, store, location, Step::Peer(Due::GiveUp), &mut difference)?;
     let projected = project(ctx, settings, store, &difference);
     let after = require(store, &ctx.scope, name)?;
     let said = format!("gave up the next key of {name}; the present one stays");
@@ -338,7 +338,7 @@ fn finish(
             .hint("rotate again"));
     }
     let mut difference = Plan::default();
-    upkeep::commit(ctx, &mut store, &location, Step::Peer(Due::Promote), &mut difference)?;
+    upkeep::commit(ctx, settings, &mut store, &location, Step::Peer(Due::Promote), &mut difference)?;
     project(ctx, settings, &store, &difference)?;
     ctx.ui.say(&said);
     Ok(Outcome::Done)

@@ -8,7 +8,8 @@ use crate::{
         context::require,
         location::report,
         location_names,
-        projection::{check_conf, extras, open_preshared, project, project_with},
+        projection::{check_conf, open_preshared, project, project_with},
+        upkeep::known_to_conf,
     },
     error::{Error, Kind},
     model::{
@@ -18,7 +19,6 @@ use crate::{
     },
     settings::Settings,
     store::Store,
-    vault::{Recipients, VaultError},
 };
 
 /// Take a peer off the interface and out of the conf; its key and address stay its own
@@ -57,24 +57,13 @@ pub(super) fn disable(args: &DisableArgs, ctx: &mut Context<'_>) -> Result<Outco
     let _lock = ctx.lock(&settings)?;
     let mut store = Context::store(&settings)?;
     let mut location = require(&store, &ctx.scope, &name)?;
-    let key = public_key(&location)?;
+    public_key(&location)?;
     if !location.enabled {
         report(ctx, "unchanged", args.dry_run, &location, None, &format!("{name} is disabled already"))?;
         return Ok(Outcome::Done);
     }
     check_conf(&settings, &store.hub()?)?;
-    // What only the conf knows of an adopted peer would be lost with its block.
-    let known = extras(&settings).remove(&key).unwrap_or_default();
-    let sealed = match &known.preshared_key {
-        Some(secret) if !location.preshared => {
-            let recipients = Recipients::parse(&settings.recipients)?;
-            if recipients.is_empty() {
-                return Err(VaultError::NoRecipients.into());
-            }
-            Some(recipients.seal_preshared(secret)?)
-        }
-        _ => None,
-    };
+    let (sealed, known) = known_to_conf(&settings, &location)?;
     if args.dry_run {
         report(ctx, "disabled", true, &location, None, &format!("would disable {name}"))?;
         return Ok(Outcome::Done);
