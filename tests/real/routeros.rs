@@ -77,7 +77,12 @@ impl Settings {
         let mut router = model::Router::stock();
         let installed = router.import(install);
         assert_eq!(installed.error, None, "the router refused the install script");
+        let now = Self::of_router(&router);
+        let (host, port) = now.endpoint.rsplit_once(':').expect("an endpoint");
         router.hub.knows = keys.to_vec();
+        router.hub.public_key = now.hub_public_key.clone();
+        router.hub.host = host.to_owned();
+        router.hub.port = port.parse().expect("a port");
         let outcome = router.import(rotate);
         assert_eq!(outcome.error, None, "the router refused the rotate script");
         assert!(outcome.last().contains("OK, handshake with the new key"), "{}", outcome.last());

@@ -137,17 +137,19 @@ fn begin(
     // The router keeps its private key; without the preshared one its peer would be made anew.
     let keys = Vault::new(settings, store).keys(location, location.preshared)?;
     let keys = ScriptKeys { private: None, preshared: keys.preshared };
-    let script = install_script(settings, &hub, location, to, &keys)?;
     let now = ctx.now();
     let is_new = location.moving.is_none();
     let mut after = location.clone();
+    if is_new {
+        after.moving = Some(Move { vpn_ip: to, since: now });
+        after.updated_at = now;
+    }
+    let script = install_script(settings, &hub, &after, to, &keys)?;
     let mut projected = Ok(());
     if is_new {
         let change = store.change()?;
         change.begin_move(name, to, now)?;
         change.commit(&ctx.deed(Some(location)))?;
-        after.moving = Some(Move { vpn_ip: to, since: now });
-        after.updated_at = now;
         let difference = Plan { set_peers: store.wanted_of(name)?, ..Plan::default() };
         projected = project(ctx, settings, store, &difference);
     }

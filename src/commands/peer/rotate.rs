@@ -193,7 +193,8 @@ fn begin(
         return Ok(None);
     };
     let next = rotation(ctx, &prepared);
-    let script = rotate_script(settings, &hub, location, address(location)?, &next, &prepared.keys)?;
+    let after = Location { rotation: Some(next.clone()), updated_at: next.since, ..location.clone() };
+    let script = rotate_script(settings, &hub, &after, address(&after)?, &next, &prepared.keys)?;
     let change = store.change()?;
     change.begin_rotation(name, &prepared.new_peer(), next.since)?;
     change.commit(&ctx.deed(Some(location)))?;
@@ -204,7 +205,6 @@ fn begin(
     if prepared.keys.is_secret() {
         ctx.warn_if_public();
     }
-    let after = Location { rotation: Some(next.clone()), updated_at: next.since, ..location.clone() };
     let said = format!("{name} has a next key; it takes over once its router has shaken hands with it");
     let printed = report(ctx, "rotating", false, &after, Some(&script), &said)
         .and_then(|()| ctx.ui.flush())

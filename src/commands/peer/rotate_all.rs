@@ -66,8 +66,9 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>, settings: &Settings) -> Re
         let script = match prepare(ctx, settings, &store, request(l))? {
             None => first_step(settings, &hub, l)?,
             Some(made) => {
-                let script =
-                    rotate_script(settings, &hub, l, address(l)?, &rotation(ctx, &made), &made.keys)?;
+                let after = Location { updated_at: now, ..l.clone() };
+                let next = rotation(ctx, &made);
+                let script = rotate_script(settings, &hub, &after, address(l)?, &next, &made.keys)?;
                 prepared.push((l, made));
                 script
             }
