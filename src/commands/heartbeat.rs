@@ -6,13 +6,14 @@ use crate::{
     error::{Error, Kind},
     fsx,
     model::{
-        Counts, LiveInterface, LivePeer, PublicKey, State,
+        Counts, LiveInterface, LivePeer, PublicKey, Scope, State,
         health::{observe, transition_time},
         plan,
     },
     output::{
         Metrics,
         json::{Envelope, HeartbeatReport, Transition, time},
+        key_metrics,
     },
     settings::Settings,
     store::Store,
@@ -100,7 +101,8 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
     change.commit_readings()?;
 
     if let (Some(metrics), Some(path)) = (metrics, metrics_file) {
-        fsx::replace(path, metrics.finish(counts, drift, now).as_bytes(), 0o644)?;
+        let text = metrics.finish(counts, drift, now) + &key_metrics(&store.locations(&Scope::All)?);
+        fsx::replace(path, text.as_bytes(), 0o644)?;
     }
     if drift > 0 {
         ctx.ui.warn(&format!(

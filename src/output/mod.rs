@@ -4,10 +4,12 @@
 //! standard error. A reader that closed the pipe is no failure, a full disk is one.
 
 pub mod json;
+mod key_metrics;
 mod metrics;
 mod progress;
 mod table;
 
+pub use key_metrics::key_metrics;
 pub use metrics::Metrics;
 pub use progress::Progress;
 pub use table::{Column, Table};
