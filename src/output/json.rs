@@ -259,6 +259,8 @@ pub struct ScriptReport<'a> {
     pub prefix_length: u8,
     /// `null` where the hub does not have it.
     pub private_key: Option<&'a str>,
+    /// `null` where the peer has none.
+    pub preshared_key: Option<&'a str>,
     /// The hub's public key.
     pub server_public_key: String,
     /// Host name or address of the hub.
@@ -271,7 +273,21 @@ pub struct ScriptReport<'a> {
     pub persistent_keepalive_seconds: u16,
 }
 
-/// `script render --all`.
+impl ScriptReport<'_> {
+    /// Whether it holds a private or preshared key.
+    pub fn holds_secret(&self) -> bool {
+        self.private_key.is_some() || self.preshared_key.is_some()
+    }
+}
+
+/// `script render --all --format json`.
+#[derive(Serialize)]
+pub struct AllScriptsReport<'a> {
+    /// Those of every location that has one.
+    pub scripts: Vec<ScriptReport<'a>>,
+}
+
+/// `script render --scripts-dir`.
 #[derive(Debug, Serialize)]
 pub struct ScriptsReport {
     /// Paths of the scripts.
