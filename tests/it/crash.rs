@@ -103,13 +103,15 @@ fn calls(template: &Path, args: &[&str]) -> BTreeMap<String, usize> {
 }
 
 /// All that a command may change of a location, but for keys that are made anew each time.
-fn digest(locations: &serde_json::Value) -> String {
+fn digest(locations: &serde_json::Value) -> Vec<String> {
     let all = locations["locations"].as_array().expect("locations").iter();
-    all.map(|l| format!("{} {} {} {}\n", l["name"], l["vpn_ip"], l["org"], l["tags"])).collect()
+    all.map(|l| format!("{} {} {} {}", l["name"], l["vpn_ip"], l["org"], l["tags"])).collect()
 }
 
 /// The fleet before a command and after it.
-fn outcomes(template: &Path, args: &[&str]) -> [String; 2] {
+type Outcomes = [Vec<String>; 2];
+
+fn outcomes(template: &Path, args: &[&str]) -> Outcomes {
     let dir = tempfile::tempdir().expect("directory");
     let root = dir.path().join("root");
     copy(template, &root);
@@ -123,7 +125,7 @@ fn outcomes(template: &Path, args: &[&str]) -> [String; 2] {
 }
 
 /// How a run that was told of a fault may end: not in a panic, and not in silence.
-fn examine_ending(disturbed: &Output, now: &str, [before, after]: &[String; 2]) -> Result<(), String> {
+fn examine_ending(disturbed: &Output, now: &Vec<String>, [before, after]: &Outcomes) -> Result<(), String> {
     let Some(code) = disturbed.status.code() else {
         return Ok(());
     };
@@ -144,7 +146,7 @@ fn examine_ending(disturbed: &Output, now: &str, [before, after]: &[String; 2]) 
 }
 
 /// What must hold after any disturbance.
-fn examine(root: &Path, disturbed: &Output, outcomes: &[String; 2]) -> Result<(), String> {
+fn examine(root: &Path, disturbed: &Output, outcomes: &Outcomes) -> Result<(), String> {
     let said = |o: &Output| String::from_utf8_lossy(&o.stderr).into_owned();
     let run = |args: &[&str]| iwas_wg(root, args).output().expect("run");
     let sync = run(&["sync"]);
@@ -158,7 +160,7 @@ fn examine(root: &Path, disturbed: &Output, outcomes: &[String; 2]) -> Result<()
     let list: serde_json::Value = serde_json::from_slice(&list.stdout).map_err(|e| e.to_string())?;
     let now = digest(&list);
     if !outcomes.contains(&now) {
-        return Err(format!("half of it was done: {now}"));
+        return Err(format!("half of it was done: {now:?}"));
     }
     examine_ending(disturbed, &now, outcomes)?;
     let locations = list["locations"].as_array().ok_or("no list")?;
