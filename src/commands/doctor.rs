@@ -70,6 +70,13 @@ pub(super) fn run(_: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
         Err(e) => found.fault("store", e.to_string(), "iwas-wg restore FILE"),
     }
     endpoint(&mut found, &settings);
+    // What is the hub's as a whole says how many others there are.
+    if !ctx.scope.is_all() {
+        sites(&mut found, &store, &ctx.scope)?;
+        heartbeat(ctx, &mut found, &store)?;
+        clock(ctx, &mut found);
+        return tell(ctx, found);
+    }
     identity(&mut found, &settings, &store)?;
     pool(&mut found, &settings, &store)?;
     conf(&mut found, &settings, &store, &hub);
@@ -79,9 +86,12 @@ pub(super) fn run(_: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
         heartbeat(ctx, &mut found, &store)?;
         forwarding(&mut found, &settings);
     }
-    sites(&mut found, &store)?;
+    sites(&mut found, &store, &ctx.scope)?;
     clock(ctx, &mut found);
+    tell(ctx, found)
+}
 
+fn tell(ctx: &mut Context<'_>, found: Findings) -> Result<Outcome, Error> {
     let faults = found.0.iter().filter(|(v, _)| *v == Verdict::Fault).count();
     if ctx.ui.is_json() {
         let checks = found.0.into_iter().map(|(_, check)| check).collect();
@@ -251,12 +261,12 @@ fn port(found: &mut Findings, port: u16) {
 }
 
 /// Sites that were there and are not, and peers that may do more than they should.
-fn sites(found: &mut Findings, store: &Store) -> Result<(), Error> {
+fn sites(found: &mut Findings, store: &Store, scope: &Scope) -> Result<(), Error> {
     let names = |all: Vec<String>| match all.len() {
         0..=3 => all.join(", "),
         n => format!("{} and {} more", all[..3].join(", "), n - 3),
     };
-    let all = store.locations(&Scope::All)?;
+    let all = store.locations(scope)?;
     let dark: Vec<String> =
         all.iter().filter(|l| state_of(l) == State::Offline).map(|l| l.name.to_string()).collect();
     if let Some(first) = dark.first().cloned() {
@@ -267,7 +277,9 @@ fn sites(found: &mut Findings, store: &Store) -> Result<(), Error> {
     let wider: Vec<String> = store
         .wanted_peers()?
         .into_iter()
-        .filter(|(_, peer)| !peer.wider.is_empty())
+        .filter(|(name, peer)| {
+            !peer.wider.is_empty() && (scope.is_all() || all.iter().any(|l| l.name == *name))
+        })
         .map(|(name, _)| name.to_string())
         .collect();
     if let Some(first) = wider.first().cloned() {

@@ -60,7 +60,7 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
     let interface: InterfaceName = args.interface.parse()?;
     let endpoint: Option<Endpoint> = args.endpoint.as_deref().map(str::parse).transpose()?;
     let backend: Backend = args.backend.parse()?;
-    ctx.action = "init";
+    ctx.enter_hub("init")?;
     if args.adopt {
         let wish = adopt::Wish {
             interface: &interface,
@@ -92,7 +92,8 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
             key: &key,
             write_conf: true,
         };
-        make(ctx, &made, |_, _| Ok(()))?;
+        let deed = ctx.deed(None);
+        make(ctx, &made, |store, _| Ok(store.record(&deed)?))?;
     }
 
     if ctx.ui.is_json() {

@@ -93,7 +93,10 @@ pub(super) fn run(args: Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
     }
     let settings = ctx.enter("script render", Permission::RouterScript)?;
     let store = Context::store_to_read(&settings)?;
-    let template = args.template.as_deref().map(read_template).transpose()?;
+    let template = match args.template.as_deref() {
+        Some(path) => Some(ctx.on_behalf(path, || read_template(path))?),
+        None => None,
+    };
     let renderer = Renderer { hub: store.hub()?, settings: &settings, store: &store, kind, template };
     match (name, &args.scripts_dir) {
         (Some(name), None) => one(ctx, &renderer, &name, args.format),
@@ -105,7 +108,8 @@ pub(super) fn run(args: Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
         (None, Some(dir)) => write(ctx, &renderer, &store.locations(&ctx.scope)?, dir, args.format),
         (None, None) => {
             // Each script names its location in its first line.
-            for location in store.locations(&ctx.scope)?.iter().filter(|l| l.public_key.is_some()) {
+            let all = store.locations(&ctx.scope)?;
+            for location in all.iter().filter(|l| l.public_key.is_some()) {
                 one(ctx, &renderer, &location.name, args.format)?;
             }
             Ok(Outcome::Done)
@@ -132,9 +136,10 @@ fn one(
     if format == Format::Json || (ctx.ui.is_json() && format == Format::Routeros) {
         return json(ctx, r, &location);
     }
-    let key = r.private_key(&location, None)?;
+    let key = r.private_key(ctx, &location, None)?;
     let text = r.text(&location, key.as_ref(), format)?;
     if key.is_some() {
+        ctx.record(r.settings, &[&location])?;
         ctx.warn_if_public();
     }
     ctx.ui.data(&text)?;
@@ -145,9 +150,10 @@ fn json(ctx: &mut Context<'_>, r: &Renderer<'_>, location: &Location) -> Result<
     let vpn_ip = Renderer::address(location)?;
     let (endpoint_address, endpoint_port) = endpoint(r.settings)?;
     // JSON has a place for "not here"; a script without its key would be none.
-    let key = if location.key_mode == KeyMode::Once { None } else { r.private_key(location, None)? };
+    let key = if location.key_mode == KeyMode::Once { None } else { r.private_key(ctx, location, None)? };
     let (allowed, prefix_length) = reach_of(&site(r.settings, &r.hub, location, vpn_ip, None)?);
     if key.is_some() {
+        ctx.record(r.settings, &[location])?;
         ctx.warn_if_public();
     }
     let key = key.as_ref().map(PrivateKey::expose);
@@ -183,18 +189,23 @@ fn write(
     };
     let provisioned: Vec<&Location> = locations.iter().filter(|l| l.public_key.is_some()).collect();
     // The identity is read once, not once for each key.
-    let stored = provisioned.iter().any(|l| l.key_mode == KeyMode::Stored);
-    let opener = if r.needs_key() && stored { Some(Opener::from_file(&r.settings.identity)?) } else { None };
-    fsx::create_dir(dir, 0o700)?;
+    let mut shown = provisioned.clone();
+    shown.retain(|l| r.needs_key() && l.key_mode == KeyMode::Stored);
+    let opener = if shown.is_empty() { None } else { Some(ctx.opener(r.settings)?) };
+    ctx.on_behalf(dir, || fsx::create_dir(dir, 0o700))?;
+    if !shown.is_empty() {
+        ctx.record(r.settings, &shown)?;
+    }
     let progress = ctx.ui.progress("rendering", provisioned.len() as u64);
     let (mut written, mut skipped) = (Vec::new(), Vec::new());
     for l in provisioned {
         if r.needs_key() && l.key_mode == KeyMode::Once {
             skipped.push(l.name.to_string());
         } else {
-            let key = r.private_key(l, opener.as_ref())?;
+            let key = r.private_key(ctx, l, opener.as_ref())?;
             let path = dir.join(file_name(l.name.as_str(), ending));
-            fsx::replace(&path, r.text(l, key.as_ref(), format)?.as_bytes(), 0o600)?;
+            let text = r.text(l, key.as_ref(), format)?;
+            ctx.on_behalf(&path, || fsx::replace(&path, text.as_bytes(), 0o600))?;
             written.push(path.display().to_string());
         }
         progress.step();
@@ -243,7 +254,12 @@ impl Renderer<'_> {
     }
 
     /// The private key that a script needs; `None` where it needs none or the router has it.
-    fn private_key(&self, l: &Location, opener: Option<&Opener>) -> Result<Option<PrivateKey>, Error> {
+    fn private_key(
+        &self,
+        ctx: &Context<'_>,
+        l: &Location,
+        opener: Option<&Opener>,
+    ) -> Result<Option<PrivateKey>, Error> {
         Self::address(l)?;
         match l.key_mode {
             KeyMode::Router => Ok(None),
@@ -255,7 +271,7 @@ impl Renderer<'_> {
             .hint(format!("use the script that was printed then, or remove and add {} again", l.name))),
             KeyMode::Stored => match opener {
                 Some(opener) => open_key(opener, self.store, l).map(Some),
-                None => open_key(&Opener::from_file(&self.settings.identity)?, self.store, l).map(Some),
+                None => open_key(&ctx.opener(self.settings)?, self.store, l).map(Some),
             },
         }
     }

@@ -1,5 +1,9 @@
 //! The shapes of `--json`: one object, `schema_version` first, every key always there.
 
+mod access;
+
+pub use access::{AuditEndReport, AuditList, AuditVerdict, Check, DeedReport, Right, SecretsReport, Whoami};
+
 use crate::{
     error::Error,
     model::{Counts, Description, Location, Org, State},
