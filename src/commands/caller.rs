@@ -177,7 +177,8 @@ impl Context<'_> {
     /// not use is denied instead of not there. Nothing here can fail the call once more.
     pub fn refused(&mut self, asked: &[String], e: Error) -> Error {
         let hidden = e.kind == Kind::NotFound && !self.scope.is_all();
-        if !(hidden || e.kind == Kind::Denied) || self.action.is_empty() {
+        // Root is refused nothing: there it was a file or a key that said no.
+        if self.env.caller.is_root() || !(hidden || e.kind == Kind::Denied) || self.action.is_empty() {
             return e;
         }
         let places = self.fixed.clone().unwrap_or_else(|| self.places());
