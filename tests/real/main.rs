@@ -8,6 +8,7 @@
 
 mod adoption;
 mod bench;
+mod boundary;
 mod hub;
 mod kernel;
 mod netns;
