@@ -153,6 +153,7 @@ pub(super) fn of_script(site: &Site<'_>, kind: Kind) -> Values {
     v.set("netmask", Value::Address(reachable.netmask()));
     v.set("hub", Value::quoted_address(site.hub_ip));
     v.set("hub_ip", Value::Address(site.hub_ip));
+    v.set("call_hub", Value::text(&format!("/ping {} count=2", site.hub_ip)));
     v.set("listen_port", Value::Number(options.listen_port.into()));
     v.set("mtu", Value::Number(options.mtu.into()));
     v.set("keepalive", Value::Seconds(options.keepalive.into()));

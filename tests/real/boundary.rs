@@ -234,12 +234,7 @@ const ESCAPES: &[Escape] = &[
         "$S iwas-wg down && WG_USERSPACE_IMPLEMENTATION=$HOME/bin/evil $S iwas-wg up",
         &[0],
     ),
-    (
-        "another PATH",
-        "olga-lax",
-        "$S iwas-wg down && PATH=$HOME/bin:$PATH $S /srv/iwas-wg up",
-        &[0],
-    ),
+    ("another PATH", "olga-lax", "$S iwas-wg down && PATH=$HOME/bin:$PATH $S /srv/iwas-wg up", &[0]),
     (
         "a relative PATH",
         "olga-lax",

@@ -63,7 +63,8 @@
   :if ((!$iwTurn) and ($iwSay = "")) do={
     :set iwSay "iwas-wg: the new key is in place already, but NO HANDSHAKE for 3 minutes - look at the hub"
 #if !keepalive
-    :do { :local iwIp [/ping {{hub_ip}} count=1] } on-error={ }
+    :do { :execute {{call_hub}} } on-error={ }
+    :delay 2s
 #end
     :local iwAge [/interface wireguard peers get $iwPeer last-handshake]
     :if ([:typeof $iwAge] = "time") do={
@@ -101,8 +102,8 @@
         :set iwPeer [:pick [/interface wireguard peers find where comment=$iwTag] 0]
       }
 #end
-      # Something to send makes the router call; the hub cannot answer it yet.
-      :do { :local iwIp [/ping {{hub_ip}} count=1] } on-error={ }
+      # Something to send makes the router call; in the background, for the hub cannot answer it yet.
+      :do { :execute {{call_hub}} } on-error={ }
       :for iwN from=1 to=60 do={
         :if (!$iwUp) do={
           :delay 1s
@@ -115,7 +116,7 @@
             /interface wireguard peers set $iwPeer disabled=yes
             :delay 1s
             /interface wireguard peers set $iwPeer disabled=no
-            :do { :local iwIp [/ping {{hub_ip}} count=1] } on-error={ }
+            :do { :execute {{call_hub}} } on-error={ }
           }
         }
       }
@@ -139,7 +140,7 @@
       /interface wireguard peers set $iwPeer disabled=yes
       :delay 1s
       /interface wireguard peers set $iwPeer disabled=no
-      :do { :local iwIp [/ping {{hub_ip}} count=1] } on-error={ }
+      :do { :execute {{call_hub}} } on-error={ }
       :set iwSay "iwas-wg: NOT ROTATED, NO HANDSHAKE with the new key after 60s - the old key is back in place; look at the hub and run this again"
     }
   }

@@ -61,8 +61,8 @@
       # First, since a key change calls the hub at once.
       /interface wireguard peers set $iwPeer preshared-key=$iwPsk
       /interface wireguard set $iwId private-key=$iwKey
-      # Something to send makes the router call; the hub cannot answer it yet.
-      :do { :local iwIp [/ping 10.0.0.1 count=1] } on-error={ }
+      # Something to send makes the router call; in the background, for the hub cannot answer it yet.
+      :do { :execute "/ping 10.0.0.1 count=2" } on-error={ }
       :for iwN from=1 to=60 do={
         :if (!$iwUp) do={
           :delay 1s
@@ -75,7 +75,7 @@
             /interface wireguard peers set $iwPeer disabled=yes
             :delay 1s
             /interface wireguard peers set $iwPeer disabled=no
-            :do { :local iwIp [/ping 10.0.0.1 count=1] } on-error={ }
+            :do { :execute "/ping 10.0.0.1 count=2" } on-error={ }
           }
         }
       }
@@ -94,7 +94,7 @@
       /interface wireguard peers set $iwPeer disabled=yes
       :delay 1s
       /interface wireguard peers set $iwPeer disabled=no
-      :do { :local iwIp [/ping 10.0.0.1 count=1] } on-error={ }
+      :do { :execute "/ping 10.0.0.1 count=2" } on-error={ }
       :set iwSay "iwas-wg: NOT ROTATED, NO HANDSHAKE with the new key after 60s - the old key is back in place; look at the hub and run this again"
     }
   }

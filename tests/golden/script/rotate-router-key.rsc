@@ -45,7 +45,8 @@
   }
   :if ((!$iwTurn) and ($iwSay = "")) do={
     :set iwSay "iwas-wg: the new key is in place already, but NO HANDSHAKE for 3 minutes - look at the hub"
-    :do { :local iwIp [/ping 10.0.0.1 count=1] } on-error={ }
+    :do { :execute "/ping 10.0.0.1 count=2" } on-error={ }
+    :delay 2s
     :local iwAge [/interface wireguard peers get $iwPeer last-handshake]
     :if ([:typeof $iwAge] = "time") do={
       :if ($iwAge < 3m) do={ :set iwSay "iwas-wg: OK, the new key was in use already" }
@@ -76,8 +77,8 @@
         /interface wireguard peers add interface=$iwName public-key=$iwPub allowed-address=$iwAllow endpoint-address=$iwEp endpoint-port=$iwPort persistent-keepalive=$iwKeep comment=$iwTag
         :set iwPeer [:pick [/interface wireguard peers find where comment=$iwTag] 0]
       }
-      # Something to send makes the router call; the hub cannot answer it yet.
-      :do { :local iwIp [/ping 10.0.0.1 count=1] } on-error={ }
+      # Something to send makes the router call; in the background, for the hub cannot answer it yet.
+      :do { :execute "/ping 10.0.0.1 count=2" } on-error={ }
       :for iwN from=1 to=60 do={
         :if (!$iwUp) do={
           :delay 1s
@@ -90,7 +91,7 @@
             /interface wireguard peers set $iwPeer disabled=yes
             :delay 1s
             /interface wireguard peers set $iwPeer disabled=no
-            :do { :local iwIp [/ping 10.0.0.1 count=1] } on-error={ }
+            :do { :execute "/ping 10.0.0.1 count=2" } on-error={ }
           }
         }
       }
@@ -109,7 +110,7 @@
       /interface wireguard peers set $iwPeer disabled=yes
       :delay 1s
       /interface wireguard peers set $iwPeer disabled=no
-      :do { :local iwIp [/ping 10.0.0.1 count=1] } on-error={ }
+      :do { :execute "/ping 10.0.0.1 count=2" } on-error={ }
       :set iwSay "iwas-wg: NOT ROTATED, NO HANDSHAKE with the new key after 60s - the old key is back in place; look at the hub and run this again"
     }
   }

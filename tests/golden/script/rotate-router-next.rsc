@@ -41,7 +41,8 @@
   :if ($iwKey = "") do={ :error ("iwas-wg: this router does not have the key $iwMine; have its next one made: iwas-wg script render " . "cafe-central" . " --kind rotate. Nothing was changed") }
   :if ((!$iwTurn) and ($iwSay = "")) do={
     :set iwSay "iwas-wg: the new key is in place already, but NO HANDSHAKE for 3 minutes - look at the hub"
-    :do { :local iwIp [/ping 10.0.0.1 count=1] } on-error={ }
+    :do { :execute "/ping 10.0.0.1 count=2" } on-error={ }
+    :delay 2s
     :local iwAge [/interface wireguard peers get $iwPeer last-handshake]
     :if ([:typeof $iwAge] = "time") do={
       :if ($iwAge < 3m) do={ :set iwSay "iwas-wg: OK, the new key was in use already" }
@@ -69,8 +70,8 @@
       # First, since a key change calls the hub at once.
       /interface wireguard peers set $iwPeer preshared-key=$iwPsk
       /interface wireguard set $iwId private-key=$iwKey
-      # Something to send makes the router call; the hub cannot answer it yet.
-      :do { :local iwIp [/ping 10.0.0.1 count=1] } on-error={ }
+      # Something to send makes the router call; in the background, for the hub cannot answer it yet.
+      :do { :execute "/ping 10.0.0.1 count=2" } on-error={ }
       :for iwN from=1 to=60 do={
         :if (!$iwUp) do={
           :delay 1s
@@ -83,7 +84,7 @@
             /interface wireguard peers set $iwPeer disabled=yes
             :delay 1s
             /interface wireguard peers set $iwPeer disabled=no
-            :do { :local iwIp [/ping 10.0.0.1 count=1] } on-error={ }
+            :do { :execute "/ping 10.0.0.1 count=2" } on-error={ }
           }
         }
       }
@@ -103,7 +104,7 @@
       /interface wireguard peers set $iwPeer disabled=yes
       :delay 1s
       /interface wireguard peers set $iwPeer disabled=no
-      :do { :local iwIp [/ping 10.0.0.1 count=1] } on-error={ }
+      :do { :execute "/ping 10.0.0.1 count=2" } on-error={ }
       :set iwSay "iwas-wg: NOT ROTATED, NO HANDSHAKE with the new key after 60s - the old key is back in place; look at the hub and run this again"
     }
   }

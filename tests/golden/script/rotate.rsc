@@ -64,8 +64,8 @@
         /interface wireguard peers add interface=$iwName public-key=$iwPub allowed-address=$iwAllow endpoint-address=$iwEp endpoint-port=$iwPort persistent-keepalive=$iwKeep comment=$iwTag
         :set iwPeer [:pick [/interface wireguard peers find where comment=$iwTag] 0]
       }
-      # Something to send makes the router call; the hub cannot answer it yet.
-      :do { :local iwIp [/ping 10.0.0.1 count=1] } on-error={ }
+      # Something to send makes the router call; in the background, for the hub cannot answer it yet.
+      :do { :execute "/ping 10.0.0.1 count=2" } on-error={ }
       :for iwN from=1 to=60 do={
         :if (!$iwUp) do={
           :delay 1s
@@ -78,7 +78,7 @@
             /interface wireguard peers set $iwPeer disabled=yes
             :delay 1s
             /interface wireguard peers set $iwPeer disabled=no
-            :do { :local iwIp [/ping 10.0.0.1 count=1] } on-error={ }
+            :do { :execute "/ping 10.0.0.1 count=2" } on-error={ }
           }
         }
       }
@@ -96,7 +96,7 @@
       /interface wireguard peers set $iwPeer disabled=yes
       :delay 1s
       /interface wireguard peers set $iwPeer disabled=no
-      :do { :local iwIp [/ping 10.0.0.1 count=1] } on-error={ }
+      :do { :execute "/ping 10.0.0.1 count=2" } on-error={ }
       :set iwSay "iwas-wg: NOT ROTATED, NO HANDSHAKE with the new key after 60s - the old key is back in place; look at the hub and run this again"
     }
   }

@@ -39,8 +39,6 @@ pub(crate) struct Hub {
     pub(crate) port: i64,
     /// Preshared keys that it has for some of these, empty for none; the others may have any.
     pub(crate) preshared: Vec<(String, String)>,
-    /// Public keys that have no allowed IPs yet: handshakes are answered, packets are not.
-    pub(crate) mute: Vec<String>,
     /// Ports of the router whose packets a stuck NAT entry swallows.
     pub(crate) stuck_ports: Vec<i64>,
 }
@@ -72,6 +70,8 @@ pub(crate) struct Router {
     pub(crate) forgets: bool,
     /// Whether a new private key alone makes the router call anew: not documented.
     pub(crate) lazy: bool,
+    /// Whether an echo goes out: an account may lack the policy for it.
+    pub(crate) pings: bool,
     /// Whether the running script may read keys: netwatch may not.
     pub(super) sensitive: bool,
     /// When set, the n-th write from now fails: a fault in the middle.
@@ -93,6 +93,7 @@ impl Router {
             log: Vec::new(),
             forgets: false,
             lazy: false,
+            pings: true,
             sensitive: true,
             fail_write: None,
         };
@@ -320,20 +321,11 @@ impl Router {
         }
     }
 
-    /// A packet for the hub: without keepalive only this makes a peer call.
-    pub(super) fn send_to_hub(&mut self) {
-        self.settle_peers(true);
-    }
-
-    /// One echo to an address: the number of answers. An unanswered one takes its second.
-    pub(super) fn ping(&mut self, address: &str) -> i64 {
-        self.send_to_hub();
-        let muted = self.rows_of("interface wireguard").any(|i| self.hub.mute.contains(&public_key(i)));
-        if address == "10.0.0.1" && self.is_up() && !muted {
-            return 1;
+    /// An echo to the hub: without keepalive only a packet makes a peer call.
+    pub(super) fn ping(&mut self, address: &str) {
+        if address == "10.0.0.1" && self.pings {
+            self.settle_peers(true);
         }
-        self.delay(1);
-        0
     }
 
     fn end_sessions(&mut self, id: u32) {
