@@ -24,6 +24,7 @@ mod remedies;
 mod routeros;
 mod script;
 mod scripts;
+mod sealed;
 mod secrets;
 mod status;
 mod stranger;

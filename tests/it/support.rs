@@ -15,6 +15,7 @@ use std::{
     path::{Path, PathBuf},
     rc::Rc,
 };
+use zeroize::Zeroizing;
 
 /// The moment at which every test begins.
 pub(crate) const START: i64 = 1_795_428_000;
@@ -27,6 +28,8 @@ pub(crate) struct Hub {
     pub(crate) terminal: Terminal,
     devices: FakeDevices,
     random: Rc<Cell<u64>>,
+    /// Who answers for a passphrase.
+    pub(crate) ask_secret: fn(&str) -> io::Result<Zeroizing<String>>,
     /// Who calls.
     pub(crate) caller: RefCell<Caller>,
 }
@@ -118,6 +121,7 @@ impl Hub {
             terminal: Terminal::default(),
             devices: FakeDevices::default(),
             random: Rc::new(Cell::new(42)),
+            ask_secret: |_| Err(io::Error::other("nobody is there")),
             caller: RefCell::new(Caller::root()),
         }
     }
@@ -216,7 +220,7 @@ impl Hub {
             is_root: true,
             caller: self.caller.borrow().clone(),
             find_user: person,
-            ask_secret: |_| Err(io::Error::other("nobody is asked in a test")),
+            ask_secret: self.ask_secret,
         };
         let root = self.root().as_os_str().to_owned();
         let head = [OsString::from("iwas-wg"), "--root".into(), root];
