@@ -63,7 +63,7 @@ fn identities(hub: &Hub) -> Vec<(PathBuf, String)> {
 
 /// Names more recipients in the settings.
 fn recipients(hub: &Hub, more: &[&str]) {
-    let more: String = more.iter().map(|r| format!(", {r:?}")).collect();
+    let more = more.iter().fold(String::new(), |all, r| all + &format!(", {r:?}"));
     let settings = fs::read_to_string(hub.path("etc/iwas-wg/config.toml")).expect("settings");
     let line = settings.lines().find(|l| l.starts_with("recipients = ")).expect("recipients");
     hub.edit_settings(line, &line.replace(']', &format!("{more}]")));

@@ -31,7 +31,7 @@ fn key_types_cannot_be_printed_copied_or_serialized() {
 /// A key in all the ways that it could be written.
 fn spellings(key: &str) -> Vec<Vec<u8>> {
     let raw = *PrivateKey::from_base64(key).unwrap_or_else(|e| panic!("{e}")).expose_bytes();
-    let hex: String = raw.iter().map(|b| format!("{b:02x}")).collect();
+    let hex = raw.iter().fold(String::new(), |hex, b| hex + &format!("{b:02x}"));
     let upper = hex.to_uppercase();
     let list = format!("{raw:?}");
     vec![key.as_bytes().to_vec(), raw.to_vec(), hex.into_bytes(), upper.into_bytes(), list.into_bytes()]
