@@ -83,15 +83,12 @@ impl Env {
     /// The world as it is.
     pub fn real() -> Self {
         // A variable that is not UTF-8 is none of ours.
-        let mut vars: BTreeMap<String, String> = std::env::vars_os()
+        let vars: BTreeMap<String, String> = std::env::vars_os()
             .filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)))
             .collect();
         keep_memory_private();
         let caller = who::caller(&vars);
         let is_root = rustix::process::geteuid().is_root();
-        if is_root && !caller.is_root() {
-            distrust(&mut vars);
-        }
         let stdout = io::stdout().is_terminal();
         let terminal = Terminal {
             stdin: io::stdin().is_terminal(),
@@ -115,15 +112,6 @@ impl Env {
             ask_secret: |prompt| rpassword::prompt_password(prompt).map(Zeroizing::new),
         }
     }
-}
-
-/// Where programs are looked for on behalf of a person who is not root.
-const FIXED_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-
-/// Takes from a person behind root what decides which program root starts.
-fn distrust(vars: &mut BTreeMap<String, String>) {
-    vars.remove("WG_USERSPACE_IMPLEMENTATION");
-    vars.insert("PATH".to_owned(), FIXED_PATH.to_owned());
 }
 
 /// No core file of this process or of what it starts, and no other process of the same user that
@@ -163,22 +151,5 @@ struct SystemRng;
 impl Rng for SystemRng {
     fn fill(&mut self, bytes: &mut [u8]) -> io::Result<()> {
         getrandom::fill(bytes).map_err(io::Error::from)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_person_behind_root_does_not_say_which_program_root_starts() {
-        let pair = |k: &str, v: &str| (k.to_owned(), v.to_owned());
-        let mut vars = BTreeMap::from([
-            pair("PATH", "/home/anna/bin:."),
-            pair("WG_USERSPACE_IMPLEMENTATION", "/home/anna/wg"),
-            pair("COLUMNS", "80"),
-        ]);
-        distrust(&mut vars);
-        assert_eq!(vars, BTreeMap::from([pair("PATH", FIXED_PATH), pair("COLUMNS", "80")]));
     }
 }

@@ -74,6 +74,8 @@ impl Context<'_> {
         if !rules.closed {
             return Ok(());
         }
+        // An admin of the hub may well start a program, but not one of their own.
+        self.env.devices.distrust_environment();
         if fsx::others_can_change(&home.config) {
             let config = home.config.display();
             let message = format!("{config} decides who may do what, and others than root can change it");
