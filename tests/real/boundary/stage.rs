@@ -1,4 +1,4 @@
-//! A machine of its own for people: namespaces whose /etc, /home, /run and /var/lib are copies.
+//! A machine of its own for people: namespaces whose /etc, /home, /run, /tmp and /var/lib are its own.
 
 use crate::bench;
 use serde_json::Value;
@@ -21,6 +21,7 @@ chmod 700 /root
 install -m 755 "$PROGRAM" /usr/local/bin/iwas-wg
 install -m 755 "$PROGRAM" /srv/iwas-wg
 install -m 440 "$SUDOERS" /etc/sudoers.d/iwas-wg
+mount -t tmpfs -o mode=1777 tmpfs /tmp
 # A sudoers as lax as can be short of SETENV, which gives LD_PRELOAD and so root itself away: the
 # program must not rest on sudo alone.
 cat > /etc/sudoers.d/lax <<'EOF'
