@@ -196,6 +196,10 @@ pub struct Settings {
     pub recipients: Vec<String>,
     /// `keys.identity`, below the root.
     pub identity: PathBuf,
+    /// `keys.preshared`: whether new keys get a preshared key with them.
+    pub preshared: bool,
+    /// `keys.rotate_timeout` in seconds: how long a next key may wait for its handshake.
+    pub rotate_timeout: i64,
     /// `heartbeat.offline_after` in seconds.
     pub offline_after: u32,
     /// `heartbeat.metrics_file`, below the root; `None` while empty.
@@ -271,6 +275,8 @@ impl Settings {
             router: router(&file)?,
             key_mode: file.parsed("keys", "mode")?.unwrap_or(KeyMode::Stored),
             recipients: file.list("keys", "recipients")?.into_iter().map(|v| v.text).collect(),
+            preshared: file.flag("keys", "preshared")?.unwrap_or(false),
+            rotate_timeout: file.span("keys", "rotate_timeout")?.unwrap_or(86_400),
             offline_after: file.number("heartbeat", "offline_after", 1..=86_400)?.unwrap_or(180),
             interface,
             pool,

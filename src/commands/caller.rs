@@ -112,6 +112,16 @@ impl Context<'_> {
         Ok(())
     }
 
+    /// Requires one more permission wherever the command reaches.
+    ///
+    /// # Errors
+    /// [`Kind::Denied`] if the caller has it nowhere.
+    pub(super) fn narrow(&mut self, permission: Permission) -> Result<(), Error> {
+        let reach = access::scope(&self.rules, &self.env.caller, permission)?;
+        self.scope = self.scope.within(&reach);
+        Ok(())
+    }
+
     /// Whether the caller has one more permission on locations of this owner.
     pub(super) fn may(&self, permission: Permission, org: Option<&Org>) -> bool {
         self.require(permission, org).is_ok()

@@ -26,7 +26,9 @@ mod script;
 mod secrets;
 mod status;
 mod sync;
+mod unsealing;
 mod up;
+mod upkeep;
 
 pub use completions::location_names;
 pub use context::{Context, Global};

@@ -1,7 +1,10 @@
 //! `config.toml` as typed values that remember where they came from.
 
 use super::SettingsError;
-use crate::model::Invalid;
+use crate::model::{
+    Invalid,
+    expiry::{SPAN_MAX, parse_span},
+};
 use std::{
     collections::BTreeMap,
     ops::{Range, RangeInclusive},
@@ -47,7 +50,13 @@ const KNOWN: &[(&str, &[Key])] = &[
     ),
     (
         "keys",
-        &[("mode", Some("IWAS_WG_KEY_MODE")), ("recipients", None), ("identity", Some("IWAS_WG_IDENTITY"))],
+        &[
+            ("mode", Some("IWAS_WG_KEY_MODE")),
+            ("recipients", None),
+            ("identity", Some("IWAS_WG_IDENTITY")),
+            ("preshared", None),
+            ("rotate_timeout", None),
+        ],
     ),
     (
         "heartbeat",
@@ -270,6 +279,17 @@ impl<'a> File<'a> {
             let reason = format!("is not a number from {} to {}", range.start(), range.end());
             value.refused(&reason, "correct the value")
         })
+    }
+
+    /// A span of time in seconds, written as such (`"24h"`) or as a number of them.
+    pub(super) fn span(&self, section: &str, key: &str) -> Result<Option<i64>, SettingsError> {
+        match self.find(section, key).map(Spanned::get_ref) {
+            Some(DeValue::Integer(_)) => self.number(section, key, 1..=SPAN_MAX),
+            _ => self
+                .text(section, key)?
+                .map(|v| parse_span("span", &v.text).map_err(|e| v.refused(&e.reason, &e.hint)))
+                .transpose(),
+        }
     }
 
     /// `true` or `false`.

@@ -69,6 +69,10 @@ mode       = "stored"
 # Who can open stored keys. Whoever is added here opens the keys that are sealed from then on.
 recipients = [{recipient}]
 identity   = {identity}
+# A preshared key with every new key, as a margin against quantum computers.
+# preshared      = false
+# How long the next key of "peer rotate" may wait for its first handshake.
+# rotate_timeout = "24h"
 
 [heartbeat]
 # A site is online while its last handshake is younger than this, in seconds.

@@ -15,6 +15,7 @@ mod generated;
 mod heartbeat;
 mod init;
 mod layers;
+mod life;
 mod location;
 mod output;
 mod peers;

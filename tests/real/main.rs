@@ -13,6 +13,7 @@ mod hub;
 mod kernel;
 mod netns;
 mod quickstart;
+mod rotation;
 mod router;
 mod routeros;
 mod safety;
