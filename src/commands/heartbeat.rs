@@ -1,6 +1,6 @@
 //! `iwas-wg heartbeat`: one reading of all handshakes into the store.
 
-use super::{Context, Outcome, projection};
+use super::{Context, Outcome, projection, upkeep};
 use crate::{
     access::Permission,
     error::{Error, Kind},
@@ -28,6 +28,10 @@ use std::{
 /// handshake is younger than heartbeat.offline_after (180 seconds). If the interface cannot be
 /// read, the exit code is 9 and nothing changes. Drift between interface, conf and store is told
 /// in one line and not mended.
+///
+/// It also ends what is under way: a new key of "peer rotate" that has shaken hands takes over, one
+/// that did not within keys.rotate_timeout is given up, a router of "peer move" that answers at its
+/// next address has moved, and a location that has expired is disabled.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "Examples:
   */2 * * * * root iwas-wg heartbeat
@@ -57,6 +61,8 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
         Error::new(Kind::Device, format!("there is no interface {}", settings.interface))
             .hint("run \"iwas-wg up\"")
     })?;
+    let live = upkeep::tend(ctx, &settings, &mut store, &mut *device, live)
+        .map_err(|e| if e.kind == Kind::Failed { e.as_kind(Kind::Device) } else { e })?;
     let now = ctx.now();
     let drift = drift(&settings, &store, &live)?;
     let seen: HashMap<&PublicKey, &LivePeer> = live.peers.iter().map(|p| (&p.public_key, p)).collect();

@@ -4,7 +4,10 @@ use super::{Context, Outcome, context::require, filter::Filter, heartbeat::futur
 use crate::{
     access::Permission,
     error::Error,
-    model::{Counts, LiveInterface, LivePeer, Location, LocationName, PublicKey, State, health::observe},
+    model::{
+        Counts, LiveInterface, LivePeer, Location, LocationName, PublicKey, State, expiry::expires_soon,
+        health::observe,
+    },
     output::{
         Column, Table,
         json::{CountsReport, Envelope, HubReport, LocationReport, StatusReport, state_of, time},
@@ -70,7 +73,7 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
             source: if live.is_some() { "live" } else { "heartbeat" },
             heartbeat_at: heartbeat_at.map(time),
             counts: CountsReport::from(counts),
-            locations: all.iter().map(LocationReport::new).collect(),
+            locations: all.iter().map(|l| LocationReport::new(l, now)).collect(),
         }))?;
         return Ok(Outcome::Done);
     }
@@ -92,12 +95,31 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
     if !all.is_empty() {
         ctx.ui.table(&table(&all, now))?;
     }
+    for note in all.iter().flat_map(|l| notes(l, now)) {
+        ctx.ui.say(&note);
+    }
     if let Some(name) = lately_dark(&all, now) {
         ctx.ui.say(&format!(
             "{name} went dark lately: if its router lost its clock, \"iwas-wg peer reset {name}\" lets it in again"
         ));
     }
     Ok(Outcome::Done)
+}
+
+/// What is under way or ahead for a location.
+fn notes(l: &Location, now: Timestamp) -> Vec<String> {
+    let mut notes = Vec::new();
+    if let Some(next) = &l.rotation {
+        notes.push(format!("{}: rotating since {}", l.name, time(next.since)));
+    }
+    if let Some(next) = &l.moving {
+        notes.push(format!("{}: moving to {} since {}", l.name, next.vpn_ip, time(next.since)));
+    }
+    if let Some(end) = l.expires_at.filter(|_| expires_soon(l, now)) {
+        let left = if end > now { format!("in {}", ago(now, end)) } else { "with the next heartbeat".into() };
+        notes.push(format!("{}: expires {left} ({})", l.name, time(end)));
+    }
+    notes
 }
 
 /// The site that went dark last, within a day: after a power cut a router without a battery comes
@@ -164,7 +186,7 @@ fn table(all: &[Location], now: Timestamp) -> Table {
 }
 
 /// An age in its two largest units.
-fn ago(then: Timestamp, now: Timestamp) -> String {
+pub(super) fn ago(then: Timestamp, now: Timestamp) -> String {
     let s = (now.as_second() - then.as_second()).max(0);
     match s {
         0..60 => format!("{s} s"),

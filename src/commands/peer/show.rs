@@ -32,8 +32,9 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
     };
     let peer = store.wanted_peer(&name)?;
     let allowed: Vec<IpNet> = peer.iter().flat_map(WantedPeer::allowed_ips).collect();
+    let now = ctx.now();
     if ctx.ui.is_json() {
-        ctx.ui.json(&Envelope::new(PeerShow { peer: PeerReport::new(&l, &allowed) }))?;
+        ctx.ui.json(&Envelope::new(PeerShow { peer: PeerReport::new(&l, &allowed, now) }))?;
         return Ok(Outcome::Done);
     }
     let none = || "-".to_owned();
