@@ -199,6 +199,14 @@ pub struct Settings {
     pub offline_after: u32,
     /// `heartbeat.metrics_file`, below the root; `None` while empty.
     pub metrics_file: Option<PathBuf>,
+    /// `heartbeat.confirm`: how many heartbeats must see a change before it is announced.
+    pub confirm: u32,
+    /// `heartbeat.keep_history` in days.
+    pub keep_history: u32,
+    /// `heartbeat.on_change`: program and arguments; `None` while empty.
+    pub on_change: Option<Vec<String>>,
+    /// `heartbeat.on_change_timeout` in seconds.
+    pub on_change_timeout: u32,
 }
 
 impl Settings {
@@ -268,6 +276,10 @@ impl Settings {
             key_mode: file.parsed("keys", "mode")?.unwrap_or(KeyMode::Stored),
             recipients: file.list("keys", "recipients")?.into_iter().map(|v| v.text).collect(),
             offline_after: file.number("heartbeat", "offline_after", 1..=86_400)?.unwrap_or(180),
+            confirm: file.number("heartbeat", "confirm", 1..=1000)?.unwrap_or(1),
+            keep_history: file.number("heartbeat", "keep_history", 1..=36_500)?.unwrap_or(400),
+            on_change: on_change(&file)?,
+            on_change_timeout: file.number("heartbeat", "on_change_timeout", 1..=3600)?.unwrap_or(30),
             interface,
             pool,
             conf,
@@ -283,6 +295,18 @@ const DEFAULT_NETWORK: &str = "10.0.0.0/24";
 
 fn default_interface() -> InterfaceName {
     "wg0".parse().unwrap_or_else(|e| unreachable!("{e}"))
+}
+
+/// A program and its arguments, each a word of its own: no shell ever reads them.
+fn on_change(file: &File<'_>) -> Result<Option<Vec<String>>, SettingsError> {
+    let words = file.list("heartbeat", "on_change")?;
+    match words.first() {
+        None => Ok(None),
+        Some(program) if program.text.trim().is_empty() => {
+            Err(program.refused("is not a program", "name the program first, then each argument"))
+        }
+        Some(_) => Ok(Some(words.into_iter().map(|w| w.text).collect())),
+    }
 }
 
 fn router(file: &File<'_>) -> Result<RouterOptions, SettingsError> {

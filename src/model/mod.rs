@@ -7,12 +7,14 @@
 pub mod deed;
 pub mod endpoint;
 pub mod health;
+pub mod history;
 pub mod interface;
 pub mod key;
 pub mod location;
 pub mod name;
 pub mod net;
 pub mod plan;
+pub mod record;
 pub mod router;
 pub mod scope;
 
@@ -22,6 +24,7 @@ pub use health::{Counts, Reading, State};
 pub use interface::{InterfaceName, LiveInterface, LivePeer};
 pub use key::{PresharedKey, PrivateKey, PublicKey};
 pub use location::{KeyMode, Location, Tags};
+pub use record::Record;
 pub use name::{Description, LocationName, Org};
 pub use net::{Pool, Refusal, Reserved};
 pub use router::RouterOptions;

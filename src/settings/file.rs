@@ -54,7 +54,10 @@ const KNOWN: &[(&str, &[Key])] = &[
         &[
             ("offline_after", Some("IWAS_WG_OFFLINE_AFTER")),
             ("metrics_file", Some("IWAS_WG_METRICS_FILE")),
+            ("confirm", None),
+            ("keep_history", None),
             ("on_change", None),
+            ("on_change_timeout", None),
         ],
     ),
     ("access", &[]),
@@ -181,12 +184,7 @@ impl<'a> File<'a> {
         {
             return Err(refuse(&access.span(), "a rule in [access]"));
         }
-        match self.find("heartbeat", "on_change") {
-            Some(v) if v.get_ref().as_array().is_none_or(|a| !a.is_empty()) => {
-                Err(refuse(&v.span(), "heartbeat.on_change"))
-            }
-            _ => Ok(()),
-        }
+        Ok(())
     }
 
     fn find(&self, section: &str, key: &str) -> Option<&Spanned<DeValue<'a>>> {

@@ -33,7 +33,7 @@ pub struct Edit<'a> {
 
 const SELECT: &str =
     "SELECT l.id, l.name, l.org, l.description, l.vpn_ip, l.key_mode, l.created_at, l.updated_at,
-            p.public_key, p.enabled, r.last_handshake, r.endpoint, r.rx_bytes, r.tx_bytes, r.is_online
+            p.public_key, p.enabled, r.last_handshake, r.endpoint, r.rx_bytes, r.tx_bytes, r.is_online, r.state
        FROM location l
        LEFT JOIN peer p ON p.location_id = l.id
        LEFT JOIN reading r ON r.location_id = l.id";
@@ -315,6 +315,7 @@ fn from_row(r: &Row<'_>) -> rusqlite::Result<(i64, Location)> {
             rx_bytes: r.get::<_, i64>(12)?.unsigned_abs(),
             tx_bytes: r.get::<_, i64>(13)?.unsigned_abs(),
             is_online,
+            is_unknown: super::readings::is_unknown(r, 15)?,
         }),
     };
     let location = Location {

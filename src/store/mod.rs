@@ -11,11 +11,13 @@
 mod addresses;
 mod audit;
 mod backup;
+mod history;
 mod locations;
 mod migrate;
 mod readings;
 
 pub use addresses::{Choice, Exhausted};
+pub use history::{Announcement, Past};
 pub use locations::{Edit, NewPeer};
 pub use migrate::SCHEMA_VERSION;
 pub use readings::Watched;

@@ -4,6 +4,7 @@
 
 mod addresses;
 mod adopt;
+mod announce;
 mod adopt_sources;
 mod backup;
 mod bad_input;
