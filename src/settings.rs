@@ -206,6 +206,14 @@ pub struct Settings {
     pub metrics_file: Option<PathBuf>,
     /// `[access]`.
     pub access: Rules,
+    /// `heartbeat.confirm`: how many heartbeats must see a change before it is announced.
+    pub confirm: u32,
+    /// `heartbeat.keep_history` in days.
+    pub keep_history: u32,
+    /// `heartbeat.on_change`: program and arguments; `None` while empty.
+    pub on_change: Option<Vec<String>>,
+    /// `heartbeat.on_change_timeout` in seconds.
+    pub on_change_timeout: u32,
 }
 
 impl Settings {
@@ -227,7 +235,6 @@ impl Settings {
             });
         };
         let file = File::parse(&places.config, &bytes, vars)?;
-        file.refuse_unsupported()?;
 
         let interface: InterfaceName = file.parsed("hub", "interface")?.unwrap_or_else(default_interface);
         let reserved = file
@@ -278,6 +285,10 @@ impl Settings {
             preshared: file.flag("keys", "preshared")?.unwrap_or(false),
             rotate_timeout: file.span("keys", "rotate_timeout")?.unwrap_or(86_400),
             offline_after: file.number("heartbeat", "offline_after", 1..=86_400)?.unwrap_or(180),
+            confirm: file.number("heartbeat", "confirm", 1..=1000)?.unwrap_or(1),
+            keep_history: file.number("heartbeat", "keep_history", 1..=36_500)?.unwrap_or(400),
+            on_change: on_change(&file)?,
+            on_change_timeout: file.number("heartbeat", "on_change_timeout", 1..=3600)?.unwrap_or(30),
             interface,
             pool,
             conf,
@@ -293,6 +304,18 @@ const DEFAULT_NETWORK: &str = "10.0.0.0/24";
 
 fn default_interface() -> InterfaceName {
     "wg0".parse().unwrap_or_else(|e| unreachable!("{e}"))
+}
+
+/// A program and its arguments, each a word of its own: no shell ever reads them.
+fn on_change(file: &File<'_>) -> Result<Option<Vec<String>>, SettingsError> {
+    let words = file.list("heartbeat", "on_change")?;
+    match words.first() {
+        None => Ok(None),
+        Some(program) if program.text.trim().is_empty() => {
+            Err(program.refused("is not a program", "name the program first, then each argument"))
+        }
+        Some(_) => Ok(Some(words.into_iter().map(|w| w.text).collect())),
+    }
 }
 
 fn router(file: &File<'_>) -> Result<RouterOptions, SettingsError> {

@@ -190,12 +190,15 @@ impl Device for SystemDevice {
             return Ok(None);
         };
         let seen = Control::get(&self.library_name()?, backend).map_err(self.fail("read"))?;
+        let (addresses, age_seconds) =
+            link::addresses(found.index).map_err(self.fail("read the addresses of"))?;
         Ok(Some(LiveInterface {
             userspace: backend == Backend::Userspace,
             up: found.up,
             public_key: seen.public_key.map(|k| PublicKey::from_bytes(k.0)),
             listen_port: seen.listen_port,
-            addresses: link::addresses(found.index).map_err(self.fail("read the addresses of"))?,
+            addresses,
+            age_seconds,
             peers: merge(seen.peers),
         }))
     }

@@ -63,7 +63,10 @@ const KNOWN: &[(&str, &[Key])] = &[
         &[
             ("offline_after", Some("IWAS_WG_OFFLINE_AFTER")),
             ("metrics_file", Some("IWAS_WG_METRICS_FILE")),
+            ("confirm", None),
+            ("keep_history", None),
             ("on_change", None),
+            ("on_change_timeout", None),
         ],
     ),
     // What is in it, `rules` knows.
@@ -177,21 +180,6 @@ impl<'a> File<'a> {
             }
         }
         Ok(())
-    }
-
-    /// Refuses settings that this version would not honour.
-    pub(super) fn refuse_unsupported(&self) -> Result<(), SettingsError> {
-        let refuse = |span: &Range<usize>, what: &str| SettingsError {
-            message: format!("{}: {what} is not supported by this version", self.origin(span)),
-            hint: Some("remove it: nothing would honour it".into()),
-            usage: false,
-        };
-        match self.find("heartbeat", "on_change") {
-            Some(v) if v.get_ref().as_array().is_none_or(|a| !a.is_empty()) => {
-                Err(refuse(&v.span(), "heartbeat.on_change"))
-            }
-            _ => Ok(()),
-        }
     }
 
     fn find(&self, section: &str, key: &str) -> Option<&Spanned<DeValue<'a>>> {

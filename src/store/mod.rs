@@ -11,6 +11,7 @@
 mod addresses;
 mod audit;
 mod backup;
+mod history;
 mod life;
 mod locations;
 mod migrate;
@@ -19,6 +20,7 @@ mod secrets;
 
 pub use addresses::{Choice, Exhausted};
 pub use audit::{Broken, Query};
+pub use history::{Announcement, Past};
 pub use life::SealedKeys;
 pub use locations::{Edit, NewPeer};
 pub use migrate::SCHEMA_VERSION;
