@@ -47,7 +47,8 @@ pub enum Backend {
 }
 
 impl Backend {
-    const ALL: [Self; 4] = [Self::Auto, Self::Kernel, Self::Userspace, Self::None];
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Auto, Self::Kernel, Self::Userspace, Self::None];
 
     /// The word used in settings.
     pub const fn as_str(self) -> &'static str {

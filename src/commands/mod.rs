@@ -24,7 +24,7 @@ mod status;
 mod sync;
 mod up;
 
-pub use completions::location_names;
+pub use completions::answer;
 pub use context::{Context, Global};
 
 use crate::error::Error;

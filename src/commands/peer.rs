@@ -42,7 +42,7 @@ enum Verb {
   iwas-wg peer provision kiosk --key-mode once > kiosk.rsc")]
 struct ProvisionArgs {
     /// The location
-    #[arg(value_name = "NAME", add = clap_complete::ArgValueCandidates::new(super::location_names))]
+    #[arg(value_name = "NAME")]
     name: String,
     /// Where the private key lives: stored, once or router
     #[arg(long, value_name = "M")]
@@ -64,7 +64,7 @@ struct ProvisionArgs {
   iwas-wg peer reset cafe-central")]
 struct ResetArgs {
     /// The location
-    #[arg(value_name = "NAME", add = clap_complete::ArgValueCandidates::new(super::location_names))]
+    #[arg(value_name = "NAME")]
     name: String,
     /// Say what would be done, and change nothing
     #[arg(short = 'n', long)]
