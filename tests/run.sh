@@ -31,6 +31,9 @@ needed=(
   strace:strace
   cc:gcc
   python3:python3
+  zsh:zsh
+  fish:fish
+  mandoc:mandoc
 )
 missing=()
 for entry in "${needed[@]}"; do

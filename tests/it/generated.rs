@@ -1,8 +1,7 @@
-//! Files that the program can make are equal to those that are checked in, and completions
-//! know the locations.
+//! Files that the program can make are equal to those that are checked in.
 
 use crate::support::{Hub, tree};
-use std::{fs, path::Path, process::Command};
+use std::{fs, path::Path};
 
 #[test]
 fn the_man_pages_are_those_that_the_program_makes() {
@@ -19,26 +18,6 @@ fn the_man_pages_are_those_that_the_program_makes() {
         made.iter().filter(|page| !checked_in.contains(page)).map(|(name, _)| name.as_str()).collect();
     assert!(stale.is_empty(), "refresh with \"cargo run -- generate man man\": {stale:?}");
     assert_eq!(made.len(), checked_in.len(), "man/ has pages of commands that are gone");
-}
-
-#[test]
-fn completions_know_names_and_addresses_and_never_complain() {
-    let hub = Hub::up();
-    hub.add("cafe-central");
-    let complete = |root: &Path| {
-        let output = Command::new(env!("CARGO_BIN_EXE_iwas-wg"))
-            .env_clear()
-            .env("IWAS_WG_COMPLETE", "fish")
-            .env("IWAS_WG_ROOT", root)
-            .args(["--", "iwas-wg", "location", "show", ""])
-            .output()
-            .expect("run");
-        assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
-        String::from_utf8(output.stdout).expect("UTF-8")
-    };
-    assert!(complete(hub.root()).lines().any(|l| l == "cafe-central\t10.0.0.2"), "{}", complete(hub.root()));
-    fs::write(hub.path("etc/iwas-wg/config.toml"), "nonsense").expect("settings");
-    assert!(!complete(hub.root()).contains("cafe-central"));
 }
 
 #[test]

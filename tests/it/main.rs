@@ -7,6 +7,7 @@ mod adopt;
 mod adopt_sources;
 mod backup;
 mod bad_input;
+mod completions;
 mod conf;
 mod crash;
 mod doctor;

@@ -17,6 +17,7 @@ mod routeros;
 mod safety;
 mod scripts;
 mod sessions;
+mod shells;
 mod survive;
 mod userspace;
 mod vm;
