@@ -6,8 +6,10 @@
 
 mod file;
 mod initial;
+mod known;
 
 pub use initial::{Initial, text as initial_text};
+pub use known::{FILES, KNOWN, KeptFile, Key, Section};
 
 use crate::{
     fsx,

@@ -105,7 +105,7 @@ impl Home {
             .stdout(Stdio::piped())
             .spawn()
             .expect("start python3");
-        let typed: String = lines.iter().map(|line| format!("{line}\n")).collect();
+        let typed = lines.join("\n") + "\n";
         child.stdin.take().expect("its input").write_all(typed.as_bytes()).expect("write lines");
         let output = child.wait_with_output().expect("wait");
         assert!(output.status.success(), "{}: {output:?}", shell.name);
