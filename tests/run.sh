@@ -34,6 +34,9 @@ needed=(
   zsh:zsh
   fish:fish
   mandoc:mandoc
+  jq:jq
+  ssh-keygen:openssh-client
+  script:bsdutils
 )
 missing=()
 for entry in "${needed[@]}"; do

@@ -10,6 +10,7 @@ mod adoption;
 mod bench;
 mod hub;
 mod kernel;
+mod manual;
 mod netns;
 mod quickstart;
 mod router;

@@ -123,9 +123,16 @@ fn sentence(text: &str) -> String {
     format!("{text}{end}")
 }
 
-/// Lines of `term  meaning` as terms; other lines as they are.
+/// Lines of `term  meaning` as terms, with what is indented further; other lines as they are.
 fn list(page: &mut Page, lines: &[&str]) {
-    let pairs: Option<Vec<_>> = lines.iter().map(|l| l.trim().split_once("  ")).collect();
+    let mut joined: Vec<String> = Vec::new();
+    for line in lines {
+        match joined.last_mut().filter(|_| line.starts_with("    ")) {
+            Some(last) => last.extend([" ", line.trim()]),
+            None => joined.push(line.trim().to_owned()),
+        }
+    }
+    let pairs: Option<Vec<_>> = joined.iter().map(|l| l.split_once("  ")).collect();
     match pairs {
         Some(pairs) => {
             for (term, meaning) in pairs {
@@ -184,7 +191,9 @@ fn options(page: &mut Page, command: &Command, is_program: bool) {
         option(page, argument);
     }
     if is_program {
-        global.into_iter().for_each(|a| option(page, a));
+        for argument in global {
+            option(page, argument);
+        }
         return;
     }
     let names: Vec<String> = global.iter().filter_map(|a| Some(format!("--{}", a.get_long()?))).collect();
@@ -218,11 +227,11 @@ fn option(page: &mut Page, argument: &Arg) {
         });
         let explained: Vec<String> = explained.collect();
         if !explained.is_empty() {
-            text += &format!(" One of {}.", explained.join(", "));
+            text.extend([" One of ", &explained.join(", "), "."]);
         }
         let default: Vec<_> = argument.get_default_values().iter().map(|v| v.to_string_lossy()).collect();
         if !default.is_empty() {
-            text += &format!(" Default: {}.", default.join(" "));
+            text.extend([" Default: ", &default.join(" "), "."]);
         }
     }
     page.term(term, &text);
