@@ -6,9 +6,11 @@
 
 mod file;
 mod initial;
+mod known;
 mod rules;
 
 pub use initial::{Initial, text as initial_text};
+pub use known::{FILES, KNOWN, KeptFile, Key, Section};
 
 use crate::{
     fsx,
@@ -48,7 +50,8 @@ pub enum Backend {
 }
 
 impl Backend {
-    const ALL: [Self; 4] = [Self::Auto, Self::Kernel, Self::Userspace, Self::None];
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Auto, Self::Kernel, Self::Userspace, Self::None];
 
     /// The word used in settings.
     pub const fn as_str(self) -> &'static str {

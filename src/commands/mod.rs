@@ -30,7 +30,7 @@ mod unsealing;
 mod up;
 mod upkeep;
 
-pub use completions::location_names;
+pub use completions::answer;
 pub use context::{Context, Global};
 
 use crate::error::Error;
