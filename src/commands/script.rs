@@ -54,7 +54,7 @@ Examples:
   iwas-wg script render --all --scripts-dir scripts")]
 struct RenderArgs {
     /// The location
-    #[arg(value_name = "NAME", add = clap_complete::ArgValueCandidates::new(super::location_names))]
+    #[arg(value_name = "NAME")]
     #[arg(required_unless_present = "all", conflicts_with = "all")]
     name: Option<String>,
     /// Every location that has a peer or whose router is to make its key
@@ -70,6 +70,10 @@ struct RenderArgs {
     #[arg(long, value_name = "FORMAT", default_value = "routeros")]
     format: Format,
     /// Append this file, with its placeholders filled in
+    ///
+    /// A placeholder such as {{name}} stands outside of quotes and becomes a RouterOS string. What is
+    /// added with comment={{comment}} belongs to the script: install may take it away before these
+    /// lines add it again, and remove takes it away for good.
     #[arg(long, value_name = "FILE")]
     template: Option<PathBuf>,
 }
@@ -98,7 +102,10 @@ pub(super) fn run(args: Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
     }
     let settings = ctx.enter("script render", Permission::RouterScript)?;
     let store = Context::store_to_read(&settings)?;
-    let template = args.template.as_deref().map(read_template).transpose()?;
+    let template = match args.template.as_deref() {
+        Some(path) => Some(ctx.on_behalf(path, || read_template(path))?),
+        None => None,
+    };
     let renderer = Renderer {
         hub: store.hub()?,
         vault: Vault::new(&settings, &store),
@@ -142,15 +149,19 @@ fn one(
     format: Format,
 ) -> Result<Outcome, Error> {
     if is_json(ctx, format) {
+        r.check_identity(ctx, std::slice::from_ref(location))?;
         let keys = r.keys_for_json(location)?;
         let report = r.report(location, &keys)?;
+        r.record(ctx, std::slice::from_ref(location))?;
         if report.holds_secret() {
             ctx.warn_if_public();
         }
         ctx.ui.json(&Envelope::new(report))?;
         return Ok(Outcome::Done);
     }
+    r.check_identity(ctx, std::slice::from_ref(location))?;
     let text = r.text(location, &r.keys(location)?, format)?;
+    r.record(ctx, std::slice::from_ref(location))?;
     if text.is_secret {
         ctx.warn_if_public();
     }
@@ -170,7 +181,8 @@ fn all(
     locations: &[Location],
     format: Format,
 ) -> Result<Outcome, Error> {
-    r.check_identity(locations)?;
+    r.check_identity(ctx, locations)?;
+    r.record(ctx, locations)?;
     if is_json(ctx, format) {
         let keys = locations.iter().map(|l| r.keys_for_json(l)).collect::<Result<Vec<_>, _>>()?;
         let scripts =
@@ -218,8 +230,9 @@ fn write(
                 .hint("leave out --format json; --json tells what was written"));
         }
     };
-    r.check_identity(locations)?;
-    fsx::create_dir(dir, 0o700)?;
+    r.check_identity(ctx, locations)?;
+    ctx.on_behalf(dir, || fsx::create_dir(dir, 0o700))?;
+    r.record(ctx, locations)?;
     let progress = ctx.ui.progress("rendering", locations.len() as u64);
     let (mut written, mut skipped) = (Vec::new(), Vec::new());
     for l in locations {
@@ -227,7 +240,8 @@ fn write(
             skipped.push(l);
         } else {
             let path = dir.join(file_name(l.name.as_str(), ending));
-            fsx::replace(&path, r.text(l, &r.keys(l)?, format)?.text.as_bytes(), 0o600)?;
+            let text = r.text(l, &r.keys(l)?, format)?.text;
+            ctx.on_behalf(&path, || fsx::replace(&path, text.as_bytes(), 0o600))?;
             written.push(path.display().to_string());
         }
         progress.step();
@@ -287,10 +301,17 @@ impl Renderer<'_> {
         self.needs_key() && self.key_mode(l) == KeyMode::Once
     }
 
-    /// Reads the identity before the first of many scripts, where one of them needs it.
-    fn check_identity(&self, locations: &[Location]) -> Result<(), Error> {
+    /// Reads the identity before the first script, where one of them needs it.
+    fn check_identity(&self, ctx: &Context<'_>, locations: &[Location]) -> Result<(), Error> {
         let stored = locations.iter().any(|l| self.key_mode(l) == KeyMode::Stored);
-        if self.needs_key() && stored { self.vault.check_identity() } else { Ok(()) }
+        if self.needs_key() && stored { self.vault.check_identity(ctx) } else { Ok(()) }
+    }
+
+    /// Puts on record that the caller gets the scripts with the keys of these, before they do.
+    fn record(&self, ctx: &Context<'_>, locations: &[Location]) -> Result<(), Error> {
+        let shown: Vec<&Location> =
+            locations.iter().filter(|l| self.needs_key() && !self.is_lost(l)).collect();
+        if shown.is_empty() { Ok(()) } else { ctx.record(self.settings, &shown) }
     }
 
     /// The keys that a script needs.

@@ -1,6 +1,6 @@
 //! `iwas-wg status`: the fleet at this moment.
 
-use super::{Context, Outcome, context::require, filter::Filter, heartbeat::future_warning, location_names};
+use super::{Context, Outcome, context::require, filter::Filter, heartbeat::future_warning};
 use crate::{
     access::Permission,
     error::Error,
@@ -27,7 +27,7 @@ use std::collections::HashMap;
   iwas-wg --json status | jq .counts")]
 pub struct Args {
     /// Only these locations
-    #[arg(value_name = "NAME", add = clap_complete::ArgValueCandidates::new(location_names))]
+    #[arg(value_name = "NAME")]
     names: Vec<String>,
     #[command(flatten)]
     filter: Filter,
@@ -83,8 +83,10 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
         (None, None) => "no heartbeat yet".to_owned(),
     };
     let state = if up { "up" } else { "not up" };
+    // Only for minutes after a restart of the hub is there anything of it to say.
+    let unknown = if counts.unknown > 0 { format!(", {} unknown", counts.unknown) } else { String::new() };
     ctx.ui.data(&format!(
-        "{} is {state}: {} online, {} offline, {} never seen, {} disabled, {} unprovisioned ({source})\n",
+        "{} is {state}: {} online, {} offline, {} never seen, {} disabled, {} unprovisioned{unknown} ({source})\n",
         settings.interface,
         counts.online,
         counts.offline,
@@ -149,7 +151,8 @@ fn overlay(all: &mut [Location], live: &LiveInterface, now: Timestamp, offline_a
     let mut ahead = 0;
     for l in all {
         if let Some(key) = l.public_key.filter(|_| l.enabled) {
-            let (reading, future) = observe(l.reading.as_ref(), seen.get(&key).copied(), now, offline_after);
+            let (reading, future) =
+                observe(l.reading.as_ref(), seen.get(&key).copied(), now, offline_after, live.age_seconds);
             l.reading = Some(reading);
             ahead += u64::from(future);
         }

@@ -1,6 +1,7 @@
 //! Keys that the store keeps sealed, opened for the scripts that carry them.
 
 use super::{
+    Context,
     projection::{extras, open_preshared},
     provisioning::ScriptKeys,
 };
@@ -67,10 +68,10 @@ impl<'a> Vault<'a> {
     ///
     /// # Errors
     /// [`Kind::Denied`] if it is not there or cannot be used.
-    pub(super) fn check_identity(&self) -> Result<(), Error> {
+    pub(super) fn check_identity(&self, ctx: &Context<'_>) -> Result<(), Error> {
         let mut opener = self.opener.borrow_mut();
         if opener.is_none() {
-            *opener = Some(Opener::from_file(&self.settings.identity)?);
+            *opener = Some(ctx.opener(self.settings)?);
         }
         Ok(())
     }

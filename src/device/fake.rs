@@ -81,6 +81,7 @@ impl Device for FakeDevice {
                 public_key: None,
                 listen_port: None,
                 addresses: Vec::new(),
+                age_seconds: Some(0),
                 peers: Vec::new(),
             });
         }

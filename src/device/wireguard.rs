@@ -23,6 +23,9 @@ use wireguard_control::{
 const ENOTSUP: i32 = 95;
 const EADDRINUSE: i32 = 98;
 
+/// Where programs are looked for on behalf of a person who is not root.
+const FIXED_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
 /// Opens the interfaces of this machine.
 #[derive(Debug)]
 pub struct SystemDevices {
@@ -39,6 +42,10 @@ impl SystemDevices {
 impl Devices for SystemDevices {
     fn open(&self, name: &InterfaceName, carrier: Carrier) -> Box<dyn Device> {
         Box::new(SystemDevice { name: name.clone(), carrier, vars: self.vars.clone() })
+    }
+
+    fn distrust_environment(&mut self) {
+        self.vars = BTreeMap::from([("PATH".to_owned(), FIXED_PATH.to_owned())]);
     }
 }
 
@@ -183,12 +190,15 @@ impl Device for SystemDevice {
             return Ok(None);
         };
         let seen = Control::get(&self.library_name()?, backend).map_err(self.fail("read"))?;
+        let (addresses, age_seconds) =
+            link::addresses(found.index).map_err(self.fail("read the addresses of"))?;
         Ok(Some(LiveInterface {
             userspace: backend == Backend::Userspace,
             up: found.up,
             public_key: seen.public_key.map(|k| PublicKey::from_bytes(k.0)),
             listen_port: seen.listen_port,
-            addresses: link::addresses(found.index).map_err(self.fail("read the addresses of"))?,
+            addresses,
+            age_seconds,
             peers: merge(seen.peers),
         }))
     }

@@ -220,6 +220,7 @@ mod tests {
             public_key: Some(key(200)),
             listen_port: Some(51820),
             addresses: vec!["10.0.0.1/24".parse().expect("net")],
+            age_seconds: None,
             peers,
         }
     }

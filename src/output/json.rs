@@ -1,5 +1,9 @@
 //! The shapes of `--json`: one object, `schema_version` first, every key always there.
 
+mod access;
+
+pub use access::{AuditEndReport, AuditList, AuditVerdict, Check, DeedReport, Right, SecretsReport, Whoami};
+
 use crate::{
     error::Error,
     model::{Counts, Description, Location, Org, State},
@@ -229,6 +233,7 @@ pub struct CountsReport {
     never: u64,
     disabled: u64,
     unprovisioned: u64,
+    unknown: u64,
 }
 
 impl From<Counts> for CountsReport {
@@ -239,6 +244,7 @@ impl From<Counts> for CountsReport {
             never: c.never,
             disabled: c.disabled,
             unprovisioned: c.unprovisioned,
+            unknown: c.unknown,
         }
     }
 }
@@ -282,10 +288,40 @@ pub struct HeartbeatReport {
     pub offline: u64,
     /// Of these, never seen.
     pub never: u64,
+    /// Of these, not yet told apart after the interface was made again.
+    pub unknown: u64,
     /// What is different from the last heartbeat.
     pub changes: Vec<Transition>,
     /// In how many places interface and conf differ from the store.
     pub drift: u64,
+}
+
+/// One change that `heartbeat.on_change` is told.
+#[derive(Debug, Serialize)]
+pub struct AnnouncementReport<'a> {
+    /// The same each time that this change is told.
+    pub id: String,
+    /// The location.
+    pub name: &'a str,
+    /// Its owner.
+    pub org: Option<&'a str>,
+    /// State before.
+    pub from: &'static str,
+    /// State now.
+    pub to: &'static str,
+    /// When it happened.
+    pub at: String,
+}
+
+/// What `heartbeat.on_change` gets on its standard input.
+#[derive(Debug, Serialize)]
+pub struct AnnouncementsReport<'a> {
+    /// The time of the heartbeat.
+    pub heartbeat_at: String,
+    /// All locations by state.
+    pub counts: CountsReport,
+    /// Oldest first.
+    pub changes: Vec<AnnouncementReport<'a>>,
 }
 
 /// `script render --format json`. The keys are what the command is for.
@@ -300,7 +336,8 @@ pub struct ScriptReport<'a> {
     pub prefix_length: u8,
     /// `null` where the hub does not have it.
     pub private_key: Option<&'a str>,
-    /// `null` where the peer has none.
+    /// Only there where the peer has one: the other keys are a promise that programs may hold us to.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub preshared_key: Option<&'a str>,
     /// The hub's public key.
     pub server_public_key: String,

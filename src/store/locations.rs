@@ -44,7 +44,7 @@ const SELECT: &str =
     "SELECT l.id, l.name, l.org, l.description, l.vpn_ip, l.key_mode, l.created_at, l.updated_at,
             p.public_key, p.enabled, r.last_handshake, r.endpoint, r.rx_bytes, r.tx_bytes, r.is_online,
             l.expires_at, l.router_tag, p.provisioned_at, p.sealed_preshared IS NOT NULL,
-            k.public_key, k.key_mode, k.sealed_preshared IS NOT NULL, k.since, m.vpn_ip, m.since
+            k.public_key, k.key_mode, k.sealed_preshared IS NOT NULL, k.since, m.vpn_ip, m.since, r.state
        FROM location l
        LEFT JOIN peer p ON p.location_id = l.id
        LEFT JOIN pending_key k ON k.location_id = l.id
@@ -376,6 +376,7 @@ fn from_row(r: &Row<'_>) -> rusqlite::Result<(i64, Location)> {
             rx_bytes: r.get::<_, i64>(12)?.unsigned_abs(),
             tx_bytes: r.get::<_, i64>(13)?.unsigned_abs(),
             is_online,
+            is_unknown: super::readings::is_unknown(r, 25)?,
         }),
     };
     let location = Location {

@@ -8,8 +8,10 @@
 
 mod adoption;
 mod bench;
+mod boundary;
 mod hub;
 mod kernel;
+mod manual;
 mod netns;
 mod quickstart;
 mod rotation;
@@ -18,6 +20,7 @@ mod routeros;
 mod safety;
 mod scripts;
 mod sessions;
+mod shells;
 mod survive;
 mod userspace;
 mod vm;

@@ -6,7 +6,6 @@ use crate::{
     commands::{
         Context, Outcome,
         context::require,
-        location_names,
         projection::{check_conf, project},
     },
     error::{Error, Kind},
@@ -23,7 +22,7 @@ use crate::{
   iwas-wg location rename cafe-central cafe-ring")]
 pub(super) struct Args {
     /// The location
-    #[arg(value_name = "OLD", add = clap_complete::ArgValueCandidates::new(location_names))]
+    #[arg(value_name = "OLD")]
     old: String,
     /// Its next name: 1 to 63 of a-z 0-9 . _ -
     #[arg(value_name = "NEW")]
@@ -44,9 +43,13 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
         report(ctx, "unchanged", args.dry_run, &before, None, &format!("{old} is called so already"))?;
         return Ok(Outcome::Done);
     }
-    if store.location(&new)?.is_some() {
-        return Err(Error::new(Kind::Conflict, format!("location {:?} already exists", new.as_str()))
-            .hint("choose another name"));
+    if let Some(other) = store.location(&new)? {
+        let message = if ctx.scope.covers(other.org.as_ref()) {
+            format!("location {:?} already exists", new.as_str())
+        } else {
+            format!("location name {:?} is taken", new.as_str())
+        };
+        return Err(Error::new(Kind::Conflict, message).hint("choose another name"));
     }
     let has_peer = before.public_key.is_some();
     if has_peer {

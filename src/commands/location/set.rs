@@ -3,7 +3,7 @@
 use super::{parse_tags, report};
 use crate::{
     access::Permission,
-    commands::{Context, Outcome, context::require, location_names, projection::project},
+    commands::{Context, Outcome, context::require, projection::project},
     error::{Error, Kind},
     model::{
         Description, LocationName, Org,
@@ -22,7 +22,7 @@ use crate::{
   iwas-wg location set builders --expires 2027-01-31")]
 pub(super) struct Args {
     /// The location
-    #[arg(value_name = "NAME", add = clap_complete::ArgValueCandidates::new(location_names))]
+    #[arg(value_name = "NAME")]
     name: String,
     /// Organization that owns it
     #[arg(long, value_name = "O")]
@@ -91,6 +91,12 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
     let before = require(&store, &ctx.scope, &name)?;
 
     let mut after = before.clone();
+    // Out of the caller's reach is not where a location can be put.
+    if args.no_org {
+        ctx.require(Permission::LocationWrite, None)?;
+    } else if let Some(org) = &org {
+        ctx.require(Permission::LocationWrite, Some(org))?;
+    }
     if args.no_org || org.is_some() {
         after.org = org;
     }

@@ -6,11 +6,10 @@ use crate::{
         Context, Outcome,
         context::require,
         location::report,
-        location_names,
         projection::{claimed, project_with},
         provisioning::{
-            KeyRequest, check_recipients, choose_address, endpoint, install_script, lost_key, prepare,
-            refuse_taken_key,
+            KeyRequest, SCRIPT_KEPT, check_recipients, choose_address, endpoint, install_script, lost_key,
+            prepare, refuse_taken_key, shows_script,
         },
     },
     error::{Error, Kind},
@@ -33,7 +32,7 @@ use crate::{
   iwas-wg peer provision kiosk --expires 30d > kiosk.rsc")]
 pub(super) struct Args {
     /// The location
-    #[arg(value_name = "NAME", add = clap_complete::ArgValueCandidates::new(location_names))]
+    #[arg(value_name = "NAME")]
     name: String,
     /// Where the private key lives: stored, once or router
     #[arg(long, value_name = "M")]
@@ -82,10 +81,11 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
         return Err(super::expired(&location));
     }
     let hub = store.hub()?;
+    let shows = shows_script(ctx, location.org.as_ref(), request)?;
     endpoint(&settings)?;
-    refuse_taken_key(&store, request)?;
+    refuse_taken_key(&store, &ctx.scope, request)?;
     let pool = settings.pool.clone().without(&claimed(&settings, &store, &hub)?);
-    let vpn_ip = choose_address(&settings, &store, &pool, location.vpn_ip, Some(&name))?;
+    let vpn_ip = choose_address(&settings, &store, &ctx.scope, &pool, location.vpn_ip, Some(&name))?;
     check_recipients(&settings, request)?;
     let is_chosen = location.vpn_ip.is_some();
     location.vpn_ip = Some(vpn_ip);
@@ -119,11 +119,11 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
 
     let difference = Plan { set_peers: vec![prepared.wanted(vpn_ip)], ..Plan::default() };
     let projected = project_with(ctx, &settings, &store, &difference, prepared.extras());
-    let said = format!("provisioned {name} at {vpn_ip}");
-    if prepared.keys.is_secret() {
+    let said = format!("provisioned {name} at {vpn_ip}{}", if shows { "" } else { SCRIPT_KEPT });
+    if shows && prepared.keys.is_secret() {
         ctx.warn_if_public();
     }
-    let printed = report(ctx, "provisioned", false, &location, Some(&script), &said)
+    let printed = report(ctx, "provisioned", false, &location, shows.then_some(script.as_str()), &said)
         .and_then(|()| ctx.ui.flush())
         .map_err(|e| lost_key(e, &location));
     projected.and(printed).map(|()| Outcome::Done)

@@ -2,12 +2,11 @@
 
 use super::{disabled, public_key, rotating};
 use crate::{
-    access::{self, Permission},
+    access::Permission,
     commands::{
         Context, Outcome,
         context::require,
         location::report,
-        location_names,
         projection::{check_conf, claimed, project},
         provisioning::{ScriptKeys, choose_address, endpoint, install_script, parse_address},
         unsealing::Vault,
@@ -47,7 +46,7 @@ Examples:
   iwas-wg peer move cafe-central --abort")]
 pub(super) struct Args {
     /// The location
-    #[arg(value_name = "NAME", add = clap_complete::ArgValueCandidates::new(location_names))]
+    #[arg(value_name = "NAME")]
     name: String,
     /// The next VPN address
     #[arg(long, value_name = "A", required_unless_present_any = ["done", "abort"])]
@@ -72,7 +71,7 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
     let to = args.vpn_ip.as_deref().map(parse_address).transpose()?;
     let settings = ctx.enter("peer move", Permission::PeerWrite)?;
     if to.is_some() {
-        access::scope(&ctx.env.caller, Permission::RouterScript)?;
+        ctx.narrow(Permission::RouterScript)?;
     }
     if args.wait.is_some() && ctx.device(&settings).is_none() {
         return Err(Error::new(
@@ -128,7 +127,7 @@ fn begin(
     let hub = store.hub()?;
     endpoint(settings)?;
     let pool = settings.pool.clone().without(&claimed(settings, store, &hub)?);
-    choose_address(settings, store, &pool, Some(to), Some(name))?;
+    choose_address(settings, store, &ctx.scope, &pool, Some(to), Some(name))?;
     check_conf(settings, &hub)?;
     if args.dry_run {
         report(ctx, "moving", true, location, None, &format!("would move {name} to {to}"))?;

@@ -6,7 +6,6 @@ use crate::{
         Context, Outcome,
         context::require,
         location::report,
-        location_names,
         projection::{apply, extras},
     },
     error::{Error, Kind},
@@ -22,7 +21,7 @@ use crate::{
   iwas-wg peer reset cafe-central")]
 pub(super) struct Args {
     /// The location
-    #[arg(value_name = "NAME", add = clap_complete::ArgValueCandidates::new(location_names))]
+    #[arg(value_name = "NAME")]
     name: String,
     /// Say what would be done, and change nothing
     #[arg(short = 'n', long)]
@@ -33,7 +32,7 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
     let name: LocationName = args.name.parse()?;
     let settings = ctx.enter("peer reset", Permission::PeerWrite)?;
     let _lock = ctx.lock(&settings)?;
-    let store = Context::store(&settings)?;
+    let mut store = Context::store(&settings)?;
     let location = require(&store, &ctx.scope, &name)?;
     super::public_key(&location)?;
     let Some(peer) = store.wanted_peer(&name)? else {
@@ -46,6 +45,7 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
     // Both in one message: there is no moment at which the address is nobody's for long.
     let plan = Plan { remove_peers: vec![peer.public_key], set_peers: vec![peer], ..Plan::default() };
     apply(ctx, &settings, &store.hub()?, &plan, &extras(&settings)).map_err(|e| e.as_kind(Kind::Device))?;
+    store.record(&ctx.deed(Some(&location)))?;
     report(ctx, "reset", false, &location, None, &format!("the hub has forgotten the sessions of {name}"))?;
     Ok(Outcome::Done)
 }

@@ -2,12 +2,11 @@
 
 use super::{disabled, public_key, rotate_all, rotating};
 use crate::{
-    access::{self, Permission},
+    access::Permission,
     commands::{
         Context, Outcome,
         context::require,
         location::report,
-        location_names,
         projection::{check_conf, project, project_with},
         provisioning::{
             KeyRequest, Prepared, ScriptKeys, check_recipients, prepare, refuse_taken_key, rotate_script,
@@ -63,7 +62,7 @@ Examples:
   iwas-wg peer rotate --all --older-than 90d --scripts-dir rotate")]
 pub(super) struct Args {
     /// The location
-    #[arg(value_name = "NAME", add = clap_complete::ArgValueCandidates::new(location_names))]
+    #[arg(value_name = "NAME")]
     #[arg(required_unless_present = "all", conflicts_with = "all")]
     name: Option<String>,
     /// Every enabled peer that is not being rotated or moved already
@@ -100,7 +99,7 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
     let name: Option<LocationName> = args.name.as_deref().map(str::parse).transpose()?;
     let settings = ctx.enter("peer rotate", Permission::PeerWrite)?;
     if !args.abort {
-        access::scope(&ctx.env.caller, Permission::RouterScript)?;
+        ctx.narrow(Permission::RouterScript)?;
     }
     let Some(name) = name else {
         return rotate_all::run(args, ctx, &settings);
@@ -181,7 +180,7 @@ fn begin(
         report(ctx, "unchanged", args.dry_run, location, Some(&script), &said)?;
         return Ok(None);
     }
-    refuse_taken_key(store, request)?;
+    refuse_taken_key(store, &ctx.scope, request)?;
     check_recipients(settings, request)?;
     check_conf(settings, &hub)?;
     if args.dry_run {
@@ -237,13 +236,18 @@ fn again(
     if another || (args.preshared && !next.preshared) {
         return Err(rotating(location));
     }
-    let keys = Vault::new(settings, store).next_keys(location, &next).map_err(|e| Error {
+    let vault = Vault::new(settings, store);
+    if next.key_mode == KeyMode::Stored {
+        vault.check_identity(ctx)?;
+    }
+    let keys = vault.next_keys(location, &next).map_err(|e| Error {
         // There is a next key already, and nobody can print it again.
         kind: if next.key_mode == KeyMode::Once { Kind::Conflict } else { e.kind },
         ..e
     })?;
     let script = rotate_script(settings, &store.hub()?, location, address(location)?, &next, &keys)?;
     if keys.is_secret() {
+        ctx.record(settings, &[location])?;
         ctx.warn_if_public();
     }
     let said = format!("{} is being rotated since {}", location.name, time(next.since));

@@ -59,7 +59,7 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>, settings: &Settings) -> Re
 
     // All keys and scripts first: a file may hold the only copy of a key. A script whose key was
     // never committed harms nobody: its router goes back to the old key by itself.
-    fsx::create_dir(dir, 0o700)?;
+    ctx.on_behalf(dir, || fsx::create_dir(dir, 0o700))?;
     let progress = ctx.ui.progress("rotating", all.len() as u64);
     let mut prepared = Vec::new();
     for l in &all {
@@ -74,7 +74,7 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>, settings: &Settings) -> Re
             }
         };
         let path = dir.join(file_name(l.name.as_str(), "rsc"));
-        fsx::replace(&path, script.as_bytes(), 0o600)?;
+        ctx.on_behalf(&path, || fsx::replace(&path, script.as_bytes(), 0o600))?;
         result.written.push(path.display().to_string());
         progress.step();
     }
@@ -88,8 +88,9 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>, settings: &Settings) -> Re
         change.begin_rotation(&l.name, &made.new_peer(), now)?;
         difference.set_peers.push(WantedPeer::pending(made.public_key, made.keys.preshared.is_some()));
         fresh.extend(made.extras());
+        change.record(&ctx.deed(Some(l)))?;
     }
-    change.commit(&ctx.deed(None))?;
+    change.commit_recorded()?;
     result.changed = true;
     let projected = project_with(ctx, settings, &store, &difference, fresh);
     let printed = told(ctx, &result, "rotating");
