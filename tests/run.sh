@@ -31,6 +31,11 @@ needed=(
   strace:strace
   cc:gcc
   python3:python3
+  sudo:sudo
+  useradd:passwd
+  setpriv:util-linux
+  age:age
+  ssh-keygen:openssh-client
 )
 missing=()
 for entry in "${needed[@]}"; do

@@ -2,7 +2,7 @@
 
 mod announce;
 
-use super::{Context, Outcome, projection};
+use super::{Context, Outcome, projection, upkeep};
 use crate::{
     access::Permission,
     error::{Error, Kind},
@@ -39,6 +39,10 @@ use std::{
 /// program that is told all changes, as JSON on its standard input; if it fails, it is told them
 /// again by the next heartbeat. With heartbeat.confirm, a change is announced only once so many
 /// heartbeats in a row have seen it.
+///
+/// It also ends what is under way: a new key of "peer rotate" that has shaken hands takes over, one
+/// that did not within keys.rotate_timeout is given up, a router of "peer move" that answers at its
+/// next address has moved, and a location that has expired is disabled.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "Examples:
   */2 * * * * root iwas-wg heartbeat
@@ -68,6 +72,8 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
         Error::new(Kind::Device, format!("there is no interface {}", settings.interface))
             .hint("run \"iwas-wg up\"")
     })?;
+    let live = upkeep::tend(ctx, &settings, &mut store, &mut *device, live)
+        .map_err(|e| if e.kind == Kind::Failed { e.as_kind(Kind::Device) } else { e })?;
     let now = ctx.now();
     let drift = drift(&settings, &store, &live)?;
     let metrics_file = args.metrics_file.as_ref().or(settings.metrics_file.as_ref());
@@ -135,8 +141,7 @@ fn look(
         interface_age: live.age_seconds,
         confirm: settings.confirm,
     };
-    let mut pass =
-        Pass { counts: store.idle_counts()?, changes: Vec::new(), from_the_future: 0 };
+    let mut pass = Pass { counts: store.idle_counts()?, changes: Vec::new(), from_the_future: 0 };
     let change = store.change()?;
     change.begin_day(now, settings.keep_history)?;
     change.note_disabled(now)?;
@@ -178,7 +183,7 @@ fn look(
 
 /// Whether so much time passed between two heartbeats that nobody knows what happened meanwhile:
 /// several were missed.
-fn is_gap(before: Timestamp, now: Timestamp, offline_after: u32) -> bool {
+pub(super) fn is_gap(before: Timestamp, now: Timestamp, offline_after: u32) -> bool {
     const MISSED: i64 = 600;
     now.as_second() - before.as_second() > MISSED.max(2 * i64::from(offline_after))
 }

@@ -100,7 +100,8 @@ pub(super) fn addresses(index: u32) -> io::Result<(Vec<Ipv4Net>, Option<u64>)> {
 fn age(stamp: u32) -> u64 {
     const SPAN: u64 = 1 << 32;
     let boot = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
-    let now = u64::try_from(boot.tv_sec).unwrap_or(0) * 100 + u64::try_from(boot.tv_nsec).unwrap_or(0) / 10_000_000;
+    let now =
+        u64::try_from(boot.tv_sec).unwrap_or(0) * 100 + u64::try_from(boot.tv_nsec).unwrap_or(0) / 10_000_000;
     // The kernel's stamp is a tick coarser than the clock and may be ahead of it.
     let hundredths = (now % SPAN + SPAN + 100 - u64::from(stamp)) % SPAN;
     hundredths.saturating_sub(100) / 100

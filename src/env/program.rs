@@ -142,7 +142,8 @@ mod tests {
     #[test]
     fn a_program_gets_its_input_and_its_variables_and_no_others() {
         let soon = Duration::from_secs(20);
-        sh("read a && test \"$a\" = asked && test \"$WORD\" = told && test -z \"$HOME\"", soon).expect("success");
+        sh("read a && test \"$a\" = asked && test \"$WORD\" = told && test -z \"$HOME\"", soon)
+            .expect("success");
         sh("exit 0", soon).expect("a program that does not read its input");
         let e = sh("echo first >&2; echo 'no relay' >&2; exit 3", soon).expect_err("failure");
         assert_eq!(e.to_string(), "failed (exit status: 3): no relay");

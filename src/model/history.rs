@@ -268,7 +268,11 @@ mod tests {
         let all = stretches(&s, &gaps, W);
         let sum = summarize(&all, W);
         assert_eq!((sum.online, sum.offline, sum.unknown), (300, 500, 200));
-        assert_eq!(sum.outages, [Outage { from: 1300, until: Some(1900), seconds: 500 }], "one outage, not two");
+        assert_eq!(
+            sum.outages,
+            [Outage { from: 1300, until: Some(1900), seconds: 500 }],
+            "one outage, not two"
+        );
         let states: Vec<State> = all.iter().map(|s| s.state).collect();
         use State::{Offline, Online, Unknown};
         assert_eq!(states, [Online, Unknown, Offline, Unknown, Offline, Online]);

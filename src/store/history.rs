@@ -100,7 +100,8 @@ impl Store {
         )?;
         let rows = query.query_map((from.as_second().div_euclid(DAY), only), |r| {
             // A total that is smaller than it was belongs to a peer that was made anew.
-            let bytes = |column| Ok::<_, rusqlite::Error>(u64::try_from(r.get::<_, i64>(column)?).unwrap_or(0));
+            let bytes =
+                |column| Ok::<_, rusqlite::Error>(u64::try_from(r.get::<_, i64>(column)?).unwrap_or(0));
             Ok((r.get(0)?, Site { name: r.get(1)?, rx_bytes: bytes(2)?, tx_bytes: bytes(3)? }))
         })?;
         Ok(rows.collect::<Result<_, _>>()?)
@@ -113,8 +114,7 @@ impl Store {
     pub fn gaps(&self, from: Timestamp) -> Result<Vec<Gap>, StoreError> {
         let mut query =
             self.conn.prepare_cached("SELECT began, ended FROM gap WHERE ended > ?1 ORDER BY began")?;
-        let rows =
-            query.query_map([from.as_second()], |r| Ok(Gap { from: r.get(0)?, until: r.get(1)? }))?;
+        let rows = query.query_map([from.as_second()], |r| Ok(Gap { from: r.get(0)?, until: r.get(1)? }))?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
@@ -141,9 +141,8 @@ impl Store {
     /// # Errors
     /// [`StoreError`] if reading fails.
     pub fn announcements(&self) -> Result<Vec<Announcement>, StoreError> {
-        let mut query = self
-            .conn
-            .prepare_cached("SELECT seq, name, org, was, now, at FROM announcement ORDER BY seq")?;
+        let mut query =
+            self.conn.prepare_cached("SELECT seq, name, org, was, now, at FROM announcement ORDER BY seq")?;
         let rows = query.query_map([], |r| {
             Ok(Announcement {
                 seq: r.get(0)?,
@@ -177,8 +176,10 @@ impl Change<'_> {
     /// [`StoreError`] if writing fails.
     pub fn write_transition(&self, id: i64, at: Timestamp, to: State) -> Result<(), StoreError> {
         // What is seen later of the same second is what was the case at its end.
-        self.prepare_cached("INSERT OR REPLACE INTO transition (location_id, at, state) VALUES (?1, ?2, ?3)")?
-            .execute((id, at.as_second(), code(to)))?;
+        self.prepare_cached(
+            "INSERT OR REPLACE INTO transition (location_id, at, state) VALUES (?1, ?2, ?3)",
+        )?
+        .execute((id, at.as_second(), code(to)))?;
         Ok(())
     }
 

@@ -9,7 +9,8 @@ fn hub(script: &str) -> Hub {
     let hub = Hub::up();
     let program = hub.path("told.sh");
     fs::write(&program, script).expect("script");
-    let words = format!("metrics_file  = \"\"\non_change = [\"/bin/sh\", {program:?}, {:?}]", hub.path("told"));
+    let words =
+        format!("metrics_file  = \"\"\non_change = [\"/bin/sh\", {program:?}, {:?}]", hub.path("told"));
     hub.edit_settings("metrics_file  = \"\"", &words);
     hub
 }
@@ -20,21 +21,24 @@ fn told(hub: &Hub) -> Value {
 
 #[test]
 fn all_changes_come_at_once_on_standard_input_with_counts_beside() {
-    let hub = hub("cat > \"$1\"; echo \"$IWAS_WG_WENT_ONLINE/$IWAS_WG_ONLINE of $IWAS_WG_CHANGES, $IWAS_WG_NEVER\" > \"$1.env\"");
+    let hub = hub(
+        "cat > \"$1\"; echo \"$IWAS_WG_WENT_ONLINE/$IWAS_WG_ONLINE of $IWAS_WG_CHANGES, $IWAS_WG_NEVER\" > \"$1.env\"",
+    );
     let (a, _, c) = (hub.add("a"), hub.add("b"), hub.add("c"));
     hub.run(&["heartbeat"]).ok();
     assert!(!hub.path("told").exists(), "run without a change");
+    hub.now.set(hub.now.get() + 120);
     hub.shake(&a, 10);
     hub.shake(&c, 20);
     let run = hub.run(&["heartbeat"]).ok();
     assert_eq!((run.stdout.as_str(), run.stderr.as_str()), ("", ""));
     assert_eq!(
         told(&hub),
-        json!({"schema_version": 1, "heartbeat_at": "2026-11-23T10:00:00Z",
+        json!({"schema_version": 1, "heartbeat_at": "2026-11-23T10:02:00Z",
                "counts": {"online": 2, "offline": 0, "never": 1, "disabled": 0, "unprovisioned": 0, "unknown": 0},
                "changes": [
-                 {"id": "a:online:1795427990", "name": "a", "org": null, "from": "never", "to": "online", "at": "2026-11-23T09:59:50Z"},
-                 {"id": "c:online:1795427980", "name": "c", "org": null, "from": "never", "to": "online", "at": "2026-11-23T09:59:40Z"}]})
+                 {"id": "a:online:1795428110", "name": "a", "org": null, "from": "never", "to": "online", "at": "2026-11-23T10:01:50Z"},
+                 {"id": "c:online:1795428100", "name": "c", "org": null, "from": "never", "to": "online", "at": "2026-11-23T10:01:40Z"}]})
     );
     assert_eq!(fs::read_to_string(hub.path("told.env")).expect("variables"), "2/2 of 2, 1\n");
     fs::remove_file(hub.path("told")).expect("told");
@@ -44,7 +48,9 @@ fn all_changes_come_at_once_on_standard_input_with_counts_beside() {
 
 #[test]
 fn what_was_not_taken_is_told_again_with_the_same_id_until_it_is() {
-    let hub = hub("cat > \"$1.try\"; test -e \"$1.ready\" || { echo 'no relay' >&2; exit 75; }; mv \"$1.try\" \"$1\"");
+    let hub = hub(
+        "cat > \"$1.try\"; test -e \"$1.ready\" || { echo 'no relay' >&2; exit 75; }; mv \"$1.try\" \"$1\"",
+    );
     let key = hub.add("cafe");
     hub.shake(&key, 10);
     let run = hub.run(&["heartbeat"]).ok();
@@ -57,7 +63,8 @@ fn what_was_not_taken_is_told_again_with_the_same_id_until_it_is() {
     fs::write(hub.path("told.ready"), "").expect("file");
     assert_eq!(hub.run(&["heartbeat"]).ok().stderr, "", "nothing new, and still owed");
     let changes = told(&hub)["changes"].clone();
-    let ids: Vec<&str> = changes.as_array().expect("list").iter().map(|c| c["id"].as_str().expect("id")).collect();
+    let ids: Vec<&str> =
+        changes.as_array().expect("list").iter().map(|c| c["id"].as_str().expect("id")).collect();
     assert_eq!(ids, ["cafe:online:1795427990", "cafe:offline:1795428170"]);
     fs::remove_file(hub.path("told")).expect("told");
     hub.run(&["heartbeat"]).ok();

@@ -51,8 +51,8 @@ fn an_unreadable_interface_changes_nothing() {
     let key = hub.add("cafe");
     hub.shake(&key, 10);
     hub.run(&["heartbeat"]).ok();
-    let before = hub.run(&["--json", "location", "list"]).ok().stdout;
     hub.now.set(hub.now.get() + 600);
+    let before = hub.run(&["--json", "location", "list"]).ok().stdout;
     hub.device().unreadable = true;
     let run = hub.run(&["heartbeat"]).code(9);
     assert_eq!(run.error().0, "iwas-wg: no permission to read the interface wg0");

@@ -21,8 +21,8 @@ const ROOMS: &[Room] = &[
     room("model", &[], &["base64", "x25519_dalek"]),
     room("fsx", &["model"], &["tempfile", "rustix"]),
     // The devices are a part of the outside world.
-    room("env", &["model", "device"], &["getrandom", "rustix", "signal_hook"]),
-    room("store", &["model", "fsx"], &["rusqlite"]),
+    room("env", &["model", "device"], &["getrandom", "rustix", "nix", "rpassword", "signal_hook"]),
+    room("store", &["model", "fsx"], &["rusqlite", "sha2"]),
     room(
         "device",
         &["model"],
@@ -33,7 +33,11 @@ const ROOMS: &[Room] = &[
     room("vault", &["model", "fsx"], &["age"]),
     room("settings", &["model", "fsx"], &["toml", "serde", "strsim"]),
     room("access", &["model", "fsx"], &["toml", "serde"]),
-    room("output", &["model", "error", "env"], &["comfy_table", "crossterm", "indicatif", "serde", "serde_json"]),
+    room(
+        "output",
+        &["model", "error", "env"],
+        &["comfy_table", "crossterm", "indicatif", "serde", "serde_json"],
+    ),
     room(
         "error",
         &["model", "fsx", "store", "device", "wgconf", "script", "vault", "settings", "access"],

@@ -8,10 +8,12 @@
 
 mod adoption;
 mod bench;
+mod boundary;
 mod hub;
 mod kernel;
 mod netns;
 mod quickstart;
+mod rotation;
 mod router;
 mod routeros;
 mod safety;
