@@ -5,6 +5,8 @@
 
 pub mod json;
 mod metrics;
+pub mod page;
+pub mod past;
 mod progress;
 mod table;
 
