@@ -3,7 +3,6 @@
 use super::{
     Context, Outcome,
     context::require,
-    location_names,
     past::{Past, Since, gather, table},
     status::span,
 };
@@ -31,7 +30,7 @@ use std::path::PathBuf;
   iwas-wg --json history cafe-central | jq .outages")]
 pub struct Args {
     /// Only this location
-    #[arg(value_name = "NAME", add = clap_complete::ArgValueCandidates::new(location_names))]
+    #[arg(value_name = "NAME")]
     name: Option<String>,
     /// How far back: a span such as 7d or 36h, or a date or time
     #[arg(long, value_name = "T", default_value = "7d")]
