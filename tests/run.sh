@@ -35,8 +35,12 @@ needed=(
   fish:fish
   mandoc:mandoc
   jq:jq
-  ssh-keygen:openssh-client
   script:bsdutils
+  sudo:sudo
+  useradd:passwd
+  setpriv:util-linux
+  age:age
+  ssh-keygen:openssh-client
 )
 missing=()
 for entry in "${needed[@]}"; do

@@ -1,7 +1,10 @@
 //! `config.toml` as typed values that remember where they came from.
 
 use super::{KNOWN, SettingsError};
-use crate::model::Invalid;
+use crate::model::{
+    Invalid,
+    expiry::{SPAN_MAX, parse_span},
+};
 use std::{
     collections::BTreeMap,
     ops::{Range, RangeInclusive},
@@ -83,7 +86,7 @@ impl<'a> File<'a> {
         Ok(file)
     }
 
-    fn origin(&self, span: &Range<usize>) -> String {
+    pub(super) fn origin(&self, span: &Range<usize>) -> String {
         format!("{} line {}", self.path.display(), line_of(self.text, span))
     }
 
@@ -123,26 +126,6 @@ impl<'a> File<'a> {
         Ok(())
     }
 
-    /// Refuses settings that this version would not honour.
-    pub(super) fn refuse_unsupported(&self) -> Result<(), SettingsError> {
-        let refuse = |span: &Range<usize>, what: &str| SettingsError {
-            message: format!("{}: {what} is not supported by this version", self.origin(span)),
-            hint: Some("remove it: nothing would honour it".into()),
-            usage: false,
-        };
-        if let Some(access) = self.table.get("access")
-            && access.get_ref().as_table().is_some_and(|t| !t.is_empty())
-        {
-            return Err(refuse(&access.span(), "a rule in [access]"));
-        }
-        match self.find("heartbeat", "on_change") {
-            Some(v) if v.get_ref().as_array().is_none_or(|a| !a.is_empty()) => {
-                Err(refuse(&v.span(), "heartbeat.on_change"))
-            }
-            _ => Ok(()),
-        }
-    }
-
     fn find(&self, section: &str, key: &str) -> Option<&Spanned<DeValue<'a>>> {
         self.table.get(section)?.get_ref().as_table()?.get(key)
     }
@@ -154,7 +137,13 @@ impl<'a> File<'a> {
         Some(Value { text: text.clone(), origin: name.to_owned(), key: None })
     }
 
-    fn mistyped(&self, v: &Spanned<DeValue<'_>>, key: &str, wanted: &str, hint: &str) -> SettingsError {
+    pub(super) fn mistyped(
+        &self,
+        v: &Spanned<DeValue<'_>>,
+        key: &str,
+        wanted: &str,
+        hint: &str,
+    ) -> SettingsError {
         let is = v.get_ref().type_str();
         let article = if is.starts_with(['a', 'i']) { "an" } else { "a" };
         SettingsError {
@@ -162,6 +151,11 @@ impl<'a> File<'a> {
             hint: Some(hint.to_owned()),
             usage: false,
         }
+    }
+
+    /// A whole section, if the file has it.
+    pub(super) fn section(&self, name: &str) -> Option<&DeTable<'a>> {
+        self.table.get(name)?.get_ref().as_table()
     }
 
     pub(super) fn has(&self, section: &str, key: &str) -> bool {
@@ -217,6 +211,17 @@ impl<'a> File<'a> {
             let reason = format!("is not a number from {} to {}", range.start(), range.end());
             value.refused(&reason, "correct the value")
         })
+    }
+
+    /// A span of time in seconds, written as such (`"24h"`) or as a number of them.
+    pub(super) fn span(&self, section: &str, key: &str) -> Result<Option<i64>, SettingsError> {
+        match self.find(section, key).map(Spanned::get_ref) {
+            Some(DeValue::Integer(_)) => self.number(section, key, 1..=SPAN_MAX),
+            _ => self
+                .text(section, key)?
+                .map(|v| parse_span("span", &v.text).map_err(|e| v.refused(&e.reason, &e.hint)))
+                .transpose(),
+        }
     }
 
     /// `true` or `false`.
@@ -280,7 +285,7 @@ fn line_of(text: &str, span: &Range<usize>) -> usize {
     1 + text.bytes().take(span.start).filter(|b| *b == b'\n').count()
 }
 
-fn suggest(given: &str, known: &[&str]) -> String {
+pub(super) fn suggest(given: &str, known: &[&str]) -> String {
     let best = known.iter().map(|k| (strsim::damerau_levenshtein(given, k), k)).min();
     match best {
         Some((mistakes, best)) if mistakes <= 1 + given.len() / 4 => format!("did you mean {best:?}?"),

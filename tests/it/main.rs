@@ -2,9 +2,11 @@
 //! a few dozen runs of the real binary for what only a process can show.
 #![allow(missing_docs, reason = "tests are named by what they show")]
 
+mod access;
 mod addresses;
 mod adopt;
 mod adopt_sources;
+mod announce;
 mod backup;
 mod bad_input;
 mod completions;
@@ -15,6 +17,7 @@ mod generated;
 mod heartbeat;
 mod init;
 mod layers;
+mod life;
 mod location;
 mod output;
 mod peers;
@@ -24,6 +27,7 @@ mod remedies;
 mod routeros;
 mod script;
 mod scripts;
+mod sealed;
 mod secrets;
 mod status;
 mod stranger;

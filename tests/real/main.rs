@@ -8,11 +8,13 @@
 
 mod adoption;
 mod bench;
+mod boundary;
 mod hub;
 mod kernel;
 mod manual;
 mod netns;
 mod quickstart;
+mod rotation;
 mod router;
 mod routeros;
 mod safety;

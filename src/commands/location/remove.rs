@@ -63,7 +63,7 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
     change.remove_location(&location, now)?;
     change.commit(&ctx.deed(Some(&location)))?;
     let mut difference = Plan::default();
-    difference.remove_peers.extend(location.public_key);
+    difference.remove_peers.extend(location.peer_keys());
     let projected =
         if location.public_key.is_some() { project(ctx, &settings, &store, &difference) } else { Ok(()) };
     drop(lock);
