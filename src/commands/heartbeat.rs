@@ -185,7 +185,7 @@ fn look(
 
 /// Whether so much time passed between two heartbeats that nobody knows what happened meanwhile:
 /// several were missed.
-fn is_gap(before: Timestamp, now: Timestamp, offline_after: u32) -> bool {
+pub(super) fn is_gap(before: Timestamp, now: Timestamp, offline_after: u32) -> bool {
     const MISSED: i64 = 600;
     now.as_second() - before.as_second() > MISSED.max(2 * i64::from(offline_after))
 }

@@ -6,6 +6,8 @@
 pub mod json;
 mod key_metrics;
 mod metrics;
+pub mod page;
+pub mod past;
 mod progress;
 mod table;
 
