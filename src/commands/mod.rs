@@ -6,6 +6,7 @@
 
 mod adopt;
 mod backup;
+mod batch;
 mod completions;
 mod context;
 mod doctor;
@@ -20,6 +21,7 @@ mod peer;
 mod projection;
 mod provisioning;
 mod script;
+mod sheet;
 mod status;
 mod sync;
 mod up;

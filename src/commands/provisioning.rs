@@ -55,6 +55,20 @@ pub(super) struct Prepared {
 }
 
 impl Prepared {
+    /// A key of our own making, sealed where the mode wants it.
+    pub(super) fn seal(key: PrivateKey, mode: KeyMode, recipients: &Recipients) -> Result<Self, Error> {
+        let sealed = match mode {
+            KeyMode::Stored => Some(recipients.seal(&key)?),
+            KeyMode::Once | KeyMode::Router => None,
+        };
+        Ok(Self { public_key: key.public(), private_key: Some(key), sealed, mode })
+    }
+
+    /// A key whose private half is elsewhere.
+    pub(super) fn given(public_key: PublicKey, mode: KeyMode) -> Self {
+        Self { public_key, private_key: None, sealed: None, mode }
+    }
+
     /// As the store takes it.
     pub(super) fn new_peer(&self) -> NewPeer<'_> {
         NewPeer { public_key: self.public_key, sealed_key: self.sealed.as_deref(), key_mode: self.mode }
@@ -113,17 +127,13 @@ pub(super) fn prepare(
 ) -> Result<Option<Prepared>, Error> {
     if let Some(public_key) = request.public_key {
         refuse_taken_key(store, request)?;
-        return Ok(Some(Prepared { public_key, private_key: None, sealed: None, mode: request.mode }));
+        return Ok(Some(Prepared::given(public_key, request.mode)));
     }
     if request.mode == KeyMode::Router {
         return Ok(None);
     }
     let key = ctx.new_key()?;
-    let sealed = match request.mode {
-        KeyMode::Stored => Some(Recipients::parse(&settings.recipients)?.seal(&key)?),
-        KeyMode::Once | KeyMode::Router => None,
-    };
-    Ok(Some(Prepared { public_key: key.public(), private_key: Some(key), sealed, mode: request.mode }))
+    Prepared::seal(key, request.mode, &Recipients::parse(&settings.recipients)?).map(Some)
 }
 
 /// The address that a location shall have: the wanted one if it may be had, else the next free.

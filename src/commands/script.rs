@@ -214,7 +214,7 @@ fn write(
 }
 
 /// A router runs `*.auto.rsc` by itself as soon as it is uploaded: no file of ours is called so.
-fn file_name(name: &str, ending: &str) -> String {
+pub(super) fn file_name(name: &str, ending: &str) -> String {
     let runs_by_itself = name.rsplit('.').next() == Some("auto");
     let mark = if runs_by_itself { "-iwas" } else { "" };
     format!("{name}{mark}.{ending}")

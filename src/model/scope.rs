@@ -20,6 +20,15 @@ impl Scope {
             Self::Orgs(orgs) => org.is_some_and(|o| orgs.contains(o.as_str())),
         }
     }
+
+    /// What both reach: for a command that needs two permissions.
+    #[must_use]
+    pub fn within(&self, other: &Self) -> Self {
+        match (self, other) {
+            (Self::All, scope) | (scope, Self::All) => scope.clone(),
+            (Self::Orgs(a), Self::Orgs(b)) => Self::Orgs(a & b),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -33,5 +42,7 @@ mod tests {
         let some = Scope::Orgs(BTreeSet::from(["acme".to_owned()]));
         assert!(some.covers(Some(&acme)) && !some.covers(Some(&other)) && !some.covers(None));
         assert!(Scope::All.covers(None) && Scope::All.covers(Some(&other)));
+        let both = some.within(&Scope::All).within(&Scope::Orgs(BTreeSet::from(["other".to_owned()])));
+        assert!(!both.covers(Some(&acme)) && !both.covers(Some(&other)));
     }
 }

@@ -1,7 +1,7 @@
 //! The shapes of `--json`: one object, `schema_version` first, every key always there.
 
 use crate::{
-    error::Error,
+    error::{Error, Fault},
     model::{Counts, Description, Location, Org, State},
 };
 use jiff::Timestamp;
@@ -225,6 +225,25 @@ pub struct ScriptsReport {
     pub skipped: Vec<String>,
 }
 
+/// `location import` and `peer provision --all`.
+#[derive(Debug, Serialize)]
+pub struct BatchReport {
+    /// Whether anything is different now.
+    pub changed: bool,
+    /// What was done: `imported` or `provisioned`.
+    pub action: &'static str,
+    /// Whether this is only what would be done.
+    pub dry_run: bool,
+    /// Names of the new locations, sorted.
+    pub created: Vec<String>,
+    /// Names of those that were there and are different now, sorted.
+    pub updated: Vec<String>,
+    /// Names of those that were as wanted already, or were left out, sorted.
+    pub unchanged: Vec<String>,
+    /// Paths of the scripts that were written, sorted.
+    pub scripts: Vec<String>,
+}
+
 /// `init`, `up`, `down` and `sync`.
 #[derive(Debug, Serialize)]
 pub struct HubChange {
@@ -306,6 +325,26 @@ struct ErrorBody<'a> {
     exit: u8,
     message: &'a str,
     hint: Option<&'a str>,
+    /// Only where a file was refused.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    rows: Vec<FaultReport<'a>>,
+}
+
+/// What is wrong with one line of a file.
+#[derive(Debug, Serialize)]
+struct FaultReport<'a> {
+    line: u64,
+    name: Option<&'a str>,
+    code: &'static str,
+    message: &'a str,
+    hint: Option<&'a str>,
+}
+
+impl<'a> FaultReport<'a> {
+    fn new(f: &'a Fault) -> Self {
+        let (name, hint) = (f.name.as_deref(), f.hint.as_deref());
+        Self { line: f.line, name, code: f.kind.code(), message: &f.message, hint }
+    }
 }
 
 /// A failure, on standard error.
@@ -322,6 +361,7 @@ impl<'a> ErrorReport<'a> {
             exit: e.kind.exit(),
             message: &e.message,
             hint: e.hint.as_deref(),
+            rows: e.faults.iter().map(FaultReport::new).collect(),
         };
         Self { schema_version: SCHEMA_VERSION, error }
     }

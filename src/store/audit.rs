@@ -16,6 +16,14 @@ impl Store {
 }
 
 impl Change<'_> {
+    /// Records one more deed of this change: a call about many locations has one for each.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it could not be written.
+    pub fn record(&self, deed: &Deed) -> Result<(), StoreError> {
+        insert(&self.tx, deed)
+    }
+
     /// Makes the change durable together with the record of it.
     ///
     /// # Errors

@@ -45,7 +45,7 @@ const ROOMS: &[Room] = &[
             "model", "fsx", "env", "store", "device", "wgconf", "script", "vault", "settings", "access",
             "output", "error",
         ],
-        &["anyhow", "clap", "clap_complete", "clap_mangen", "serde", "serde_json", "strsim"],
+        &["anyhow", "clap", "clap_complete", "clap_mangen", "csv", "serde", "serde_json", "strsim", "toml"],
     ),
     room("cli", &["commands", "settings", "output", "error", "env"], &["clap", "clap_complete"]),
     room("main", &["cli", "env", "run"], &["anyhow"]),

@@ -11,6 +11,7 @@ mod crash;
 mod doctor;
 mod generated;
 mod heartbeat;
+mod import;
 mod init;
 mod layers;
 mod location;

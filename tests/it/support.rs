@@ -26,7 +26,7 @@ pub(crate) struct Hub {
     pub(crate) vars: BTreeMap<String, String>,
     pub(crate) terminal: Terminal,
     devices: FakeDevices,
-    random: Rc<Cell<u64>>,
+    pub(crate) random: Rc<Cell<u64>>,
 }
 
 /// What one run did.

@@ -1,6 +1,8 @@
 //! `iwas-wg location`: the sites, each with one router.
 
 mod add;
+mod export;
+mod import;
 mod list;
 mod remove;
 mod set;
@@ -27,6 +29,8 @@ enum Verb {
     Show(show::Args),
     Set(set::Args),
     Remove(remove::Args),
+    Import(import::Args),
+    Export(export::Args),
 }
 
 pub(super) fn run(args: Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
@@ -36,6 +40,8 @@ pub(super) fn run(args: Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
         Verb::Show(args) => show::run(&args, ctx),
         Verb::Set(args) => set::run(&args, ctx),
         Verb::Remove(args) => remove::run(&args, ctx),
+        Verb::Import(args) => import::run(&args, ctx),
+        Verb::Export(args) => export::run(&args, ctx),
     }
 }
 

@@ -1,0 +1,246 @@
+//! Many locations in one go: one transaction, one conf, one message to the interface.
+//!
+//! Nothing is seen of a batch until its commit, and everything after it. Scripts are on the disk
+//! before the commit, since some of them hold the only copy of a key; if the commit does not
+//! come, they go again.
+
+mod cores;
+
+use super::{
+    Context,
+    projection::project,
+    provisioning::{KeyRequest, Prepared, install_script},
+    script::file_name,
+};
+use crate::{
+    error::{Error, Kind},
+    fsx::Stage,
+    model::{
+        KeyMode, Location, Pool, PrivateKey,
+        plan::{Plan, WantedPeer},
+    },
+    output::json::{BatchReport, Envelope},
+    settings::Settings,
+    store::{Choice, Edit, Hub, Store},
+    vault::Recipients,
+};
+use std::{collections::HashSet, net::Ipv4Addr, path::Path};
+
+/// One location of a batch.
+#[derive(Debug)]
+pub(super) struct Entry {
+    /// As it is; `None` if it is new.
+    pub before: Option<Location>,
+    /// As it shall be, but for the key and the address that it gets.
+    pub after: Location,
+    /// The key that it gets now.
+    pub key: Option<KeyRequest>,
+}
+
+impl Entry {
+    /// Whether there is anything to do.
+    pub(super) fn is_changed(&self) -> bool {
+        self.key.is_some() || self.before.as_ref() != Some(&self.after)
+    }
+
+    /// Whether its script holds something that the router needs.
+    fn has_script(&self) -> bool {
+        self.key.is_some_and(|k| k.mode != KeyMode::Once || k.public_key.is_none())
+    }
+}
+
+/// Locations and the addresses that were chosen for those that had none.
+pub(super) struct Batch {
+    entries: Vec<Entry>,
+    pool: Pool,
+    choices: Vec<Choice>,
+}
+
+/// What a batch led to.
+pub(super) struct Written {
+    /// Paths of the scripts, sorted.
+    pub scripts: Vec<String>,
+    /// Whether conf and interface are in line.
+    pub projected: Result<(), Error>,
+}
+
+impl Batch {
+    /// Chooses the addresses: the pool's next ones for those that get a key and have none.
+    ///
+    /// # Errors
+    /// [`Kind::Conflict`] if there are not enough.
+    pub(super) fn plan(store: &Store, pool: Pool, mut entries: Vec<Entry>) -> Result<Self, Error> {
+        let chosen: HashSet<Ipv4Addr> = entries.iter().filter_map(|e| e.after.vpn_ip).collect();
+        let mut needing: Vec<&mut Location> = entries
+            .iter_mut()
+            .filter(|e| e.key.is_some() && e.after.vpn_ip.is_none())
+            .map(|e| &mut e.after)
+            .collect();
+        let choices = store.next_addresses(&pool, needing.len(), &chosen)?;
+        if choices.len() < needing.len() {
+            let (network, wanted, free) = (pool.network(), needing.len(), choices.len());
+            return Err(Error::new(
+                Kind::Conflict,
+                format!("{wanted} locations need an address of {network}, and {free} are free"),
+            )
+            .hint("import fewer, remove locations, or choose a larger hub.network"));
+        }
+        for (location, choice) in needing.iter_mut().zip(&choices) {
+            location.vpn_ip = Some(choice.address);
+        }
+        Ok(Self { entries, pool, choices })
+    }
+
+    /// The locations, with their addresses.
+    pub(super) fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// Makes the keys and scripts, commits all of it, and brings conf and interface in line.
+    ///
+    /// # Errors
+    /// Any; nothing is changed then. What fails after the commit is in [`Written::projected`].
+    pub(super) fn carry_out(
+        mut self,
+        ctx: &mut Context<'_>,
+        settings: &Settings,
+        store: &mut Store,
+        hub: &Hub,
+        scripts_dir: Option<&Path>,
+    ) -> Result<Written, Error> {
+        self.entries.retain(Entry::is_changed);
+        let mut stage = scripts_dir.map(Stage::begin).transpose()?;
+        let peers = make(ctx, settings, hub, &mut self.entries, stage.as_ref())?;
+
+        let [others @ .., last] = self.entries.as_slice() else {
+            return Ok(Written { scripts: Vec::new(), projected: Ok(()) });
+        };
+        let change = store.change()?;
+        change.take_choices(&self.pool, &self.choices)?;
+        let mut difference = Plan::default();
+        for (entry, peer) in self.entries.iter().zip(&peers) {
+            let l = &entry.after;
+            match &entry.before {
+                None => {
+                    if let Some(ip) = l.vpn_ip {
+                        change.take_address(ip)?;
+                    }
+                    change.insert_location(l)?;
+                }
+                Some(before) => change.edit_location(&l.name, &edit(before, l), l.updated_at)?,
+            }
+            if let (Some(peer), Some(ip)) = (peer, l.vpn_ip) {
+                change.take_address(ip)?;
+                change.insert_peer(&l.name, ip, &peer.new_peer(), l.updated_at)?;
+                difference.set_peers.push(WantedPeer::new(peer.public_key, ip));
+            }
+        }
+        let mut scripts: Vec<String> = self
+            .entries
+            .iter()
+            .filter(|e| stage.is_some() && e.has_script())
+            .map(|e| file_name(e.after.name.as_str(), "rsc"))
+            .collect();
+        scripts.sort();
+        if let Some(stage) = &mut stage {
+            stage.place(&scripts)?;
+        }
+        for entry in others {
+            change.record(&ctx.deed(Some(&entry.after)))?;
+        }
+        change.commit(&ctx.deed(Some(&last.after)))?;
+        if let Some(stage) = stage {
+            stage.keep();
+        }
+        let projected =
+            if difference.is_empty() { Ok(()) } else { project(ctx, settings, store, &difference) };
+        let dir = scripts_dir.unwrap_or(Path::new(""));
+        let scripts = scripts.into_iter().map(|name| dir.join(name).display().to_string()).collect();
+        Ok(Written { scripts, projected })
+    }
+}
+
+fn edit<'a>(before: &Location, after: &'a Location) -> Edit<'a> {
+    Edit {
+        org: (after.org != before.org).then_some(after.org.as_ref()),
+        description: (after.description != before.description).then_some(after.description.as_ref()),
+        tags: (after.tags != before.tags).then_some(&after.tags),
+    }
+}
+
+/// Makes, seals and renders on all cores, and tells the locations their keys. Randomness is drawn
+/// here: it has one source.
+fn make(
+    ctx: &mut Context<'_>,
+    settings: &Settings,
+    hub: &Hub,
+    entries: &mut [Entry],
+    stage: Option<&Stage>,
+) -> Result<Vec<Option<Prepared>>, Error> {
+    let mut drawn: Vec<(&mut Entry, Option<PrivateKey>)> = Vec::with_capacity(entries.len());
+    for entry in entries {
+        let needs_one = entry.key.is_some_and(|k| k.public_key.is_none() && k.mode != KeyMode::Router);
+        let key = if needs_one { Some(ctx.new_key()?) } else { None };
+        drawn.push((entry, key));
+    }
+    let progress = ctx.ui.progress("locations", drawn.len() as u64);
+    cores::on_all_cores(drawn, |part| {
+        let recipients = Recipients::parse(&settings.recipients)?;
+        let mut made = Vec::with_capacity(part.len());
+        for (entry, private_key) in part {
+            let peer = match (entry.key, private_key) {
+                (Some(request), Some(key)) => Some(Prepared::seal(key, request.mode, &recipients)?),
+                (Some(KeyRequest { mode, public_key: Some(key) }), None) => Some(Prepared::given(key, mode)),
+                _ => None,
+            };
+            if let Some(peer) = &peer {
+                entry.after.public_key = Some(peer.public_key);
+            }
+            if let (Some(stage), Some(ip), true) = (stage, entry.after.vpn_ip, entry.has_script()) {
+                let key = peer.as_ref().and_then(Prepared::private_key);
+                let script = install_script(settings, hub, &entry.after, ip, key)?;
+                stage.add(&file_name(entry.after.name.as_str(), "rsc"), script.as_bytes())?;
+            }
+            progress.step();
+            made.push(peer);
+        }
+        Ok(made)
+    })
+}
+
+/// What a batch did, or would do.
+pub(super) struct Summary<'a> {
+    pub action: &'static str,
+    pub dry_run: bool,
+    pub entries: &'a [Entry],
+}
+
+/// The names of what is created, updated and left as it is, each sorted.
+pub(super) fn sort(summary: &Summary<'_>, scripts: Vec<String>) -> BatchReport {
+    let names = |wanted: &dyn Fn(&Entry) -> bool| {
+        let fitting = summary.entries.iter().filter(|e| wanted(e));
+        let mut names: Vec<String> = fitting.map(|e| e.after.name.to_string()).collect();
+        names.sort();
+        names
+    };
+    let created = names(&|e| e.before.is_none());
+    let updated = names(&|e| e.before.is_some() && e.is_changed());
+    BatchReport {
+        changed: !summary.dry_run && created.len() + updated.len() > 0,
+        action: summary.action,
+        dry_run: summary.dry_run,
+        unchanged: names(&|e| e.before.is_some() && !e.is_changed()),
+        created,
+        updated,
+        scripts,
+    }
+}
+
+/// Tells what a batch did: in JSON as one object, else to people.
+pub(super) fn tell(ctx: &mut Context<'_>, report: BatchReport, said: &str) -> Result<(), Error> {
+    if ctx.ui.is_json() {
+        return ctx.ui.json(&Envelope::new(report));
+    }
+    ctx.ui.say(said);
+    Ok(())
+}
