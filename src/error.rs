@@ -149,7 +149,15 @@ impl From<FsError> for Error {
         if e.source.kind() == io::ErrorKind::PermissionDenied {
             return Self::new(Kind::Denied, e.to_string()).hint("run it as root or with sudo");
         }
-        Self::new(Kind::Failed, e.to_string())
+        let hint = match e.source.kind() {
+            io::ErrorKind::NotFound => "make its directory first, or name another place",
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "make room there, then try again",
+            io::ErrorKind::ReadOnlyFilesystem => "mount that file system for writing, then try again",
+            io::ErrorKind::InvalidInput | io::ErrorKind::IsADirectory => "name a plain file",
+            io::ErrorKind::AlreadyExists => "move it away, or name another",
+            _ => "see whether its disk is full or broken",
+        };
+        Self::new(Kind::Failed, e.to_string()).hint(hint)
     }
 }
 
@@ -177,7 +185,9 @@ impl From<StoreError> for Error {
             StoreError::Newer { .. } => Self::new(Kind::BadState, message).hint("upgrade iwas-wg"),
             StoreError::Older { .. } => Self::new(Kind::BadState, message)
                 .hint("run \"iwas-wg sync\" once: it brings the store up to date"),
-            StoreError::Damaged { .. } => Self::new(Kind::BadState, message).hint("restore it from a backup"),
+            StoreError::Damaged { .. } => {
+                Self::new(Kind::BadState, message).hint("\"iwas-wg restore FILE\" puts a backup in its place")
+            }
             StoreError::Busy => {
                 Self::new(Kind::Busy, message).hint("try again when the other process is done")
             }

@@ -4,15 +4,18 @@
 //! and allowed IPs it has, its private key staying where it is. The first `sync` afterwards adds
 //! names to the conf and nothing to the interface.
 
+mod dsnet;
+mod names;
 mod source;
 
 use super::{
     Context, Outcome,
     context::carrier,
-    making::{Making, make, refuse_existing},
+    making::{DEFAULT_INTERFACE, Making, make, refuse_existing},
 };
 use crate::{
     error::{Error, Kind},
+    fsx,
     model::{
         Deed, Endpoint, InterfaceName, KeyMode, LiveInterface, Location, LocationName, Pool, PrivateKey,
         PublicKey, Tags, name::NAME_MAX,
@@ -20,6 +23,7 @@ use crate::{
     output::json::{AdoptReport, Envelope},
     settings::Backend,
     store::{NewPeer, Store},
+    wgconf::{Conf, InterfaceWanted},
 };
 use ipnet::{IpNet, Ipv4Net};
 use jiff::Timestamp;
@@ -29,10 +33,11 @@ use std::{
     net::Ipv4Addr,
     path::Path,
 };
+use zeroize::Zeroizing;
 
 /// What `init --adopt` was told.
 pub(super) struct Wish<'a> {
-    pub(super) interface: &'a InterfaceName,
+    pub(super) interface: Option<&'a InterfaceName>,
     pub(super) endpoint: Option<Endpoint>,
     pub(super) network: Option<&'a str>,
     pub(super) listen_port: Option<u16>,
@@ -51,11 +56,16 @@ struct Adopted {
 
 pub(super) fn run(wish: &Wish<'_>, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
     let places = ctx.places();
-    let conf_path = places.default_conf(wish.interface);
-    let from = wish.from.unwrap_or(&conf_path);
+    let default: InterfaceName = DEFAULT_INTERFACE.parse()?;
+    let default_conf = places.default_conf(wish.interface.unwrap_or(&default));
+    let from = wish.from.unwrap_or(&default_conf);
     refuse_existing(&[&places.config, &places.database, &places.default_identity()])?;
     let mut found = source::read(from)?;
-    let live = read_live(ctx, wish)?;
+    let interface =
+        wish.interface.cloned().or(found.interface.take()).or_else(|| named_by(from, &default_conf));
+    let interface = interface.unwrap_or(default);
+    let conf_path = places.default_conf(&interface);
+    let live = read_live(ctx, wish, &interface)?;
     if let Some(live) = &live {
         agree(&found, live, from)?;
         add_live_peers(&mut found, live);
@@ -70,38 +80,91 @@ pub(super) fn run(wish: &Wish<'_>, ctx: &mut Context<'_>) -> Result<Outcome, Err
         .or(found.listen_port)
         .or_else(|| live.as_ref().and_then(|l| l.listen_port))
         .unwrap_or(51820);
-    let names = wish.names.map(source::read_names).transpose()?.unwrap_or_default();
+    let names = wish.names.map(names::read).transpose()?.unwrap_or_default();
     let (adopted, left) = locations(&found, &names, &pool, ctx.now())?;
+    let address = Ipv4Net::new_assert(pool.hub(), pool.prefix_len());
+    let wanted = InterfaceWanted { public_key: key.public(), address, listen_port };
+    let conf = if conf_path.exists() {
+        same_hub(&conf_path, from, &found, &key)?;
+        None
+    } else {
+        Some(as_conf(&found, &wanted)?)
+    };
 
     let endpoint = wish.endpoint.clone().or(found.endpoint);
     if !wish.dry_run {
-        // A conf of another kind was read: ours is written from the store by the first sync.
-        let keep_conf = conf_path.exists();
         let made = Making {
-            interface: wish.interface,
+            interface: &interface,
             endpoint: endpoint.as_ref(),
             pool: &pool,
             listen_port,
             backend: wish.backend,
             key: &key,
-            write_conf: !keep_conf,
+            conf,
         };
         let deed = ctx.deed(None);
         make(ctx, &made, |store, _| fill(store, &deed, &adopted))?;
     }
-    if found.save_config {
+    if let Some(what) = found.overwriting {
         let from = from.display();
-        ctx.ui.warn(&format!("{from} has SaveConfig = true: wg-quick will overwrite it; remove that line"));
+        ctx.ui.warn(&format!("{from} has {what}: wg-quick will overwrite it; remove that line"));
     }
-    report(ctx, wish, &key, &adopted, &left, endpoint.is_none())
+    let known: BTreeSet<PublicKey> = found.peers.iter().map(|p| p.public_key).collect();
+    let mut strangers: Vec<_> = names.iter().filter(|(key, _)| !known.contains(key)).collect();
+    strangers.sort_by(|a, b| a.1.cmp(b.1));
+    for (key, name) in strangers {
+        ctx.ui.warn(&format!("the name {name} was not used: no peer has the public key {key}"));
+    }
+    report(ctx, wish, &interface, &key, &adopted, &left, endpoint.is_none())
 }
 
 /// The interface as it runs, if it does and may be read.
-fn read_live(ctx: &Context<'_>, wish: &Wish<'_>) -> Result<Option<LiveInterface>, Error> {
+fn read_live(
+    ctx: &Context<'_>,
+    wish: &Wish<'_>,
+    interface: &InterfaceName,
+) -> Result<Option<LiveInterface>, Error> {
     match carrier(wish.backend) {
         None => Ok(None),
-        Some(carrier) => Ok(ctx.env.devices.open(wish.interface, carrier).read()?),
+        Some(carrier) => Ok(ctx.env.devices.open(interface, carrier).read()?),
     }
+}
+
+/// wg-quick(8) names the interface after its conf.
+fn named_by(from: &Path, default_conf: &Path) -> Option<InterfaceName> {
+    let is_conf = from.parent() == default_conf.parent() && from.extension().is_some_and(|e| e == "conf");
+    from.file_stem().filter(|_| is_conf)?.to_str()?.parse().ok()
+}
+
+/// A conf that is there already stays as it is, so it must be this hub's and hold what its peers
+/// need: a preshared key that is nowhere else would be gone with the next reboot.
+fn same_hub(conf_path: &Path, from: &Path, found: &Found, key: &PrivateKey) -> Result<(), Error> {
+    let bytes = fsx::read(conf_path)?.map(Zeroizing::new).unwrap_or_default();
+    let conf =
+        Conf::parse(&bytes).ok().filter(|c| c.private_key().is_some_and(|k| k.public() == key.public()));
+    let path = conf_path.display();
+    let Some(conf) = conf else {
+        let message = format!("{path} is there already and is not the hub of {}", from.display());
+        return Err(Error::new(Kind::Conflict, message)
+            .hint("move it away, or name another interface with --interface"));
+    };
+    let there: BTreeSet<PublicKey> = conf.peers().into_iter().map(|p| p.public_key).collect();
+    let extras = Conf::parse(&found.text)?.extras();
+    let mut lost = extras.iter().filter(|(key, e)| e.preshared_key.is_some() && !there.contains(key));
+    match lost.next() {
+        None => Ok(()),
+        Some((peer, _)) => Err(Error::new(
+            Kind::Conflict,
+            format!("{path} lacks the peer {peer}, which has a preshared key in {}", from.display()),
+        )
+        .hint("copy its [Peer] there, or move that conf away")),
+    }
+}
+
+/// What was read as the conf that will be ours, with all that its peers need after a reboot.
+fn as_conf(found: &Found, wanted: &InterfaceWanted) -> Result<Zeroizing<Vec<u8>>, Error> {
+    let corrected = Conf::parse(&found.text)?.with_interface(wanted, None);
+    Ok(corrected.unwrap_or_else(|| found.text.clone()))
 }
 
 /// The file and the interface must be the same hub.
@@ -116,12 +179,21 @@ fn agree(found: &Found, live: &LiveInterface, from: &Path) -> Result<(), Error> 
     }
 }
 
-/// Peers that somebody added with `wg set` and never wrote down.
+/// Peers and allowed IPs that somebody added with `wg set` and never wrote down.
 fn add_live_peers(found: &mut Found, live: &LiveInterface) {
-    let known: BTreeSet<PublicKey> = found.peers.iter().map(|p| p.public_key).collect();
-    for peer in live.peers.iter().filter(|p| !known.contains(&p.public_key)) {
+    let known: HashMap<PublicKey, usize> =
+        found.peers.iter().enumerate().map(|(i, p)| (p.public_key, i)).collect();
+    for peer in &live.peers {
         let allowed_ips = peer.allowed_ips.clone();
-        found.peers.push(FoundPeer { public_key: peer.public_key, allowed_ips, name: None, note: None });
+        match known.get(&peer.public_key) {
+            Some(&i) => found.peers[i].allowed_ips.extend(allowed_ips),
+            None => found.peers.push(FoundPeer {
+                public_key: peer.public_key,
+                allowed_ips,
+                name: None,
+                note: None,
+            }),
+        }
     }
 }
 
@@ -150,9 +222,16 @@ fn locations(
 ) -> Result<(Vec<Adopted>, Vec<PublicKey>), Error> {
     let (mut adopted, mut left) = (Vec::new(), Vec::new());
     let mut taken_names: BTreeSet<String> = names.values().map(ToString::to_string).collect();
-    let mut taken: BTreeMap<Ipv4Addr, PublicKey> = BTreeMap::new();
+    let mut taken: BTreeMap<IpNet, PublicKey> = BTreeMap::new();
     for peer in &found.peers {
-        let own = peer.allowed_ips.iter().find_map(|net| match net {
+        // As WireGuard takes them: without host bits, each once.
+        let mut nets: Vec<IpNet> = Vec::with_capacity(peer.allowed_ips.len());
+        for net in peer.allowed_ips.iter().map(IpNet::trunc) {
+            if !nets.contains(&net) {
+                nets.push(net);
+            }
+        }
+        let own = nets.iter().find_map(|net| match net {
             IpNet::V4(n) if n.prefix_len() == 32 && pool.admits(n.addr()).is_ok() => Some(n.addr()),
             _ => None,
         });
@@ -160,20 +239,27 @@ fn locations(
             left.push(peer.public_key);
             continue;
         };
-        if let Some(other) = taken.insert(vpn_ip, peer.public_key) {
-            return Err(Error::new(
-                Kind::Conflict,
-                format!("the peers {other} and {} both have {vpn_ip}", peer.public_key),
-            )
-            .hint("only one of them is heard; remove the other first"));
+        let own = IpNet::V4(Ipv4Net::from(vpn_ip));
+        for net in &nets {
+            if let Some(other) = taken.insert(*net, peer.public_key) {
+                let what = if net.prefix_len() == net.max_prefix_len() {
+                    net.addr().to_string()
+                } else {
+                    net.to_string()
+                };
+                return Err(Error::new(
+                    Kind::Conflict,
+                    format!("the peers {other} and {} both have {what}", peer.public_key),
+                )
+                .hint("only one of them is heard; remove the other first"));
+            }
         }
         let name = match names.get(&peer.public_key) {
             Some(name) => name.clone(),
             None => free_name(peer, vpn_ip, &mut taken_names)?,
         };
         let description = peer.note.as_ref().filter(|n| n.as_str() != name.as_str());
-        let wider: Vec<IpNet> =
-            peer.allowed_ips.iter().copied().filter(|n| n.addr() != vpn_ip || n.prefix_len() != 32).collect();
+        let wider: Vec<IpNet> = nets.into_iter().filter(|net| *net != own).collect();
         adopted.push(Adopted {
             location: Location {
                 name,
@@ -247,6 +333,7 @@ fn fill(store: &mut Store, deed: &Deed, adopted: &[Adopted]) -> Result<(), Error
 fn report(
     ctx: &mut Context<'_>,
     wish: &Wish<'_>,
+    interface: &InterfaceName,
     key: &PrivateKey,
     adopted: &[Adopted],
     left: &[PublicKey],
@@ -263,7 +350,7 @@ fn report(
             changed: !wish.dry_run,
             action: "adopted",
             dry_run: wish.dry_run,
-            interface: wish.interface.to_string(),
+            interface: interface.to_string(),
             public_key: key.public().to_string(),
             adopted: names(&mut adopted.iter()),
             wider: names(&mut wider.into_iter()),

@@ -8,7 +8,7 @@ use crate::{
     output::json::{BackupReport, Envelope},
     settings::Settings,
     store::{Store, StoreError},
-    vault::{Opener, Recipients, is_sealed},
+    vault::{Opener, Recipients, VaultError, is_sealed},
 };
 use std::{
     path::{Path, PathBuf},
@@ -148,13 +148,18 @@ pub(super) fn restore(args: &RestoreArgs, ctx: &mut Context<'_>) -> Result<Outco
 /// The backup as a plain file: a draft beside the store if it was sealed, else the file itself.
 fn unsealed(settings: &Settings, file: &Path) -> Result<(Option<Draft>, PathBuf), Error> {
     let bytes = fsx::read(file)?.map(Zeroizing::new).ok_or_else(|| {
-        Error::new(Kind::Usage, format!("there is no file {}", file.display()))
-            .hint("name a file that \"iwas-wg backup\" wrote")
+        Error::new(Kind::Usage, format!("there is no file {}", file.display())).hint(FROM_BACKUP)
     })?;
     if !is_sealed(&bytes) {
         return Ok((None, file.to_owned()));
     }
-    let plain = Opener::from_file(&settings.identity)?.open_bytes(&bytes)?;
+    let plain = Opener::from_file(&settings.identity)?.open_bytes(&bytes).map_err(|e| match e {
+        VaultError::Damaged => {
+            Error::new(Kind::BadState, format!("{}: the sealed copy is damaged", file.display()))
+                .hint(FROM_BACKUP)
+        }
+        other => other.into(),
+    })?;
     let draft = Draft::begin(&settings.places.database)?;
     fsx::replace(draft.path(), &plain, 0o600)?;
     Ok((Some(draft), file.to_owned()))
@@ -191,10 +196,13 @@ fn set_aside(ctx: &Context<'_>, database: &Path) -> Result<PathBuf, Error> {
     Ok(kept)
 }
 
+const FROM_BACKUP: &str = "name a file that \"iwas-wg backup\" wrote";
+
 fn about(file: &Path, e: StoreError) -> Error {
+    let is_newer = matches!(e, StoreError::Newer { .. });
     let error = Error::from(e);
-    Error { message: format!("{}: {}", file.display(), error.message), ..error }
-        .hint("name a file that \"iwas-wg backup\" wrote")
+    let error = Error { message: format!("{}: {}", file.display(), error.message), ..error };
+    if is_newer { error } else { error.hint(FROM_BACKUP) }
 }
 
 fn report(

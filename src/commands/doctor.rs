@@ -4,13 +4,14 @@ use super::{Context, Outcome, projection};
 use crate::{
     access::Permission,
     device::DeviceError,
-    error::Error,
+    error::{Error, Kind},
     fsx,
     model::{LiveInterface, Scope, State},
     output::json::{CheckReport, DoctorReport, Envelope, state_of},
     settings::{Backend, Settings},
     store::{Hub, Store},
     vault::Opener,
+    wgconf::Overwriting,
 };
 use std::{collections::HashSet, os::unix::fs::PermissionsExt, path::Path};
 
@@ -57,29 +58,28 @@ impl Findings {
     fn fault(&mut self, check: &'static str, message: impl Into<String>, remedy: &str) {
         self.note(Verdict::Fault, check, message.into(), Some(remedy));
     }
+
+    /// A failure that ends other commands, with its own remedy where it has one.
+    fn error(&mut self, check: &'static str, e: Error, remedy: &str) {
+        let remedy = e.hint.unwrap_or_else(|| remedy.to_owned());
+        self.note(Verdict::Fault, check, e.message, Some(&remedy));
+    }
 }
 
 pub(super) fn run(_: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
-    let settings = ctx.enter("doctor", Permission::LocationRead)?;
-    let store = Context::store_to_read(&settings)?;
-    let hub = store.hub()?;
     let mut found = Findings::default();
-
-    match store.check() {
-        Ok(()) => found.ok("store", "the store is whole"),
-        Err(e) => found.fault("store", e.to_string(), "iwas-wg restore FILE"),
+    // What keeps every other command from working is a finding here.
+    match ctx.enter("doctor", Permission::LocationRead) {
+        Err(e) if e.kind == Kind::Denied => return Err(e),
+        Err(e) => found.error("settings", e, "iwas-wg init"),
+        Ok(settings) => {
+            endpoint(&mut found, &settings);
+            if let Err(e) = store_and_projections(ctx, &mut found, &settings) {
+                found.error("store", e, "iwas-wg restore FILE");
+            }
+            backend(ctx, &mut found, &settings);
+        }
     }
-    endpoint(&mut found, &settings);
-    identity(&mut found, &settings, &store)?;
-    pool(&mut found, &settings, &store)?;
-    conf(&mut found, &settings, &store, &hub);
-    let live = interface(ctx, &mut found, &settings, &store, &hub)?;
-    if let Some(live) = live {
-        port(&mut found, live.listen_port.unwrap_or(settings.listen_port));
-        heartbeat(ctx, &mut found, &store)?;
-        forwarding(&mut found, &settings);
-    }
-    sites(&mut found, &store)?;
     clock(ctx, &mut found);
 
     let faults = found.0.iter().filter(|(v, _)| *v == Verdict::Fault).count();
@@ -95,6 +95,46 @@ pub(super) fn run(_: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
         }
     }
     Ok(if faults == 0 { Outcome::Done } else { Outcome::Differs })
+}
+
+/// All that needs a store that can be read.
+fn store_and_projections(ctx: &Context<'_>, found: &mut Findings, settings: &Settings) -> Result<(), Error> {
+    let store = Context::store_to_read(settings)?;
+    let hub = store.hub()?;
+    store.check()?;
+    found.ok("store", "the store is whole");
+    identity(found, settings, &store)?;
+    pool(found, settings, &store)?;
+    conf(found, settings, &store, &hub);
+    let live = interface(ctx, found, settings, &store, &hub)?;
+    if let Some(live) = live {
+        port(found, live.listen_port.unwrap_or(settings.listen_port));
+        heartbeat(ctx, found, &store)?;
+        forwarding(found, settings);
+    }
+    sites(found, &store)
+}
+
+/// Who could carry the interface, and whether this call may change it.
+fn backend(ctx: &Context<'_>, found: &mut Findings, settings: &Settings) {
+    let Some(device) = ctx.device(settings) else {
+        return;
+    };
+    match device.carrier() {
+        Ok(who) => found.ok("backend", format!("{who} can carry an interface")),
+        Err(e) => found.error("backend", e.into(), "modprobe wireguard"),
+    }
+    // Bit 12 of the effective set is CAP_NET_ADMIN.
+    let status = fsx::read(Path::new("/proc/self/status")).ok().flatten().unwrap_or_default();
+    let status = String::from_utf8_lossy(&status);
+    let effective = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
+    let effective = effective.and_then(|hex| u64::from_str_radix(hex.trim(), 16).ok()).unwrap_or_default();
+    if effective & (1 << 12) == 0 {
+        let remedy = "run iwas-wg as root or with CAP_NET_ADMIN";
+        found.warning("capability", "this call may not change interfaces (no CAP_NET_ADMIN)", remedy);
+    } else {
+        found.ok("capability", "this call may change interfaces (CAP_NET_ADMIN)");
+    }
 }
 
 fn endpoint(found: &mut Findings, settings: &Settings) {
@@ -163,9 +203,12 @@ fn conf(found: &mut Findings, settings: &Settings, store: &Store, hub: &Hub) {
             return found.fault("conf", e.message, &remedy);
         }
     };
-    if plan.save_config {
-        let message = format!("{path} has SaveConfig = true: wg-quick will overwrite it");
-        found.fault("conf", message, &format!("sed -i '/^ *SaveConfig/d' {path}"));
+    if let Some(what) = plan.overwriting {
+        let remedy = match what {
+            Overwriting::SaveConfig => format!("sed -i '/^[[:space:]]*SaveConfig/Id' {path}"),
+            Overwriting::Hook => format!("remove that line from {path}"),
+        };
+        found.fault("conf", format!("{path} has {what}: wg-quick will overwrite it"), &remedy);
     }
     if !plan.table_off {
         let message = format!("{path} lacks Table = off: wg-quick adds a route for each peer, which is slow");
@@ -215,7 +258,8 @@ fn interface(
         found.ok("interface", format!("{name} is carried by {carrier} and as the store wants it"));
     } else {
         let steps = projection::steps(settings, &plan, None);
-        let message = format!("{name} differs from the store: {}", summary(&steps));
+        let first = projection::summary(&steps).unwrap_or_default();
+        let message = format!("{name} differs from the store: {first}");
         found.fault("interface", message, "iwas-wg sync");
     }
     if !plan.foreign.is_empty() {
@@ -223,15 +267,6 @@ fn interface(
         found.warning("interface", message, "iwas-wg sync --prune, if they are nobody's");
     }
     Ok(Some(live))
-}
-
-/// The first step and how many follow.
-fn summary(steps: &[String]) -> String {
-    match steps {
-        [] => String::new(),
-        [one] => one.clone(),
-        [first, rest @ ..] => format!("{first}, and {} more", rest.len()),
-    }
 }
 
 /// The kernel's list of UDP sockets must have the hub's port.

@@ -2,13 +2,14 @@
 
 use super::{
     Context, Outcome, adopt,
-    making::{Making, make, refuse_existing},
+    making::{DEFAULT_INTERFACE, Making, make, refuse_existing},
 };
 use crate::{
     error::Error,
     model::{Endpoint, InterfaceName, Pool},
     output::json::{Envelope, HubChange},
     settings::Backend,
+    wgconf::Conf,
 };
 use ipnet::Ipv4Net;
 use std::path::PathBuf;
@@ -30,9 +31,9 @@ pub struct Args {
     /// VPN network, 10.0.0.0/24 unless said; the hub takes its first address
     #[arg(long, value_name = "CIDR")]
     network: Option<String>,
-    /// Name of the WireGuard interface
-    #[arg(long, value_name = "IF", default_value = "wg0")]
-    interface: String,
+    /// Name of the WireGuard interface, wg0 unless said
+    #[arg(long, value_name = "IF")]
+    interface: Option<String>,
     /// UDP port to listen on, 51820 unless said
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     listen_port: Option<u16>,
@@ -57,13 +58,13 @@ pub struct Args {
 }
 
 pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
-    let interface: InterfaceName = args.interface.parse()?;
+    let interface: Option<InterfaceName> = args.interface.as_deref().map(str::parse).transpose()?;
     let endpoint: Option<Endpoint> = args.endpoint.as_deref().map(str::parse).transpose()?;
     let backend: Backend = args.backend.parse()?;
     ctx.action = "init";
     if args.adopt {
         let wish = adopt::Wish {
-            interface: &interface,
+            interface: interface.as_ref(),
             endpoint,
             network: args.network.as_deref(),
             listen_port: args.listen_port,
@@ -74,12 +75,14 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
         };
         return adopt::run(&wish, ctx);
     }
+    let interface = interface.map_or_else(|| DEFAULT_INTERFACE.parse(), Ok)?;
     let pool = Pool::new(args.network.as_deref().unwrap_or("10.0.0.0/24"), &[])?;
     let places = ctx.places();
     let (identity, conf) = (places.default_identity(), places.default_conf(&interface));
     let targets = [&places.config, &places.database, &identity, &conf];
     refuse_existing(&targets)?;
     let key = ctx.new_key()?;
+    let address = Ipv4Net::new_assert(pool.hub(), pool.prefix_len());
     let steps: Vec<String> = targets.iter().map(|p| format!("create {}", p.display())).collect();
     if !args.dry_run {
         let listen_port = args.listen_port.unwrap_or(51820);
@@ -90,7 +93,7 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
             listen_port,
             backend,
             key: &key,
-            write_conf: true,
+            conf: Some(Conf::new_hub(&key, address, listen_port)),
         };
         make(ctx, &made, |_, _| Ok(()))?;
     }
@@ -113,7 +116,6 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
         ctx.ui.say(&format!("{would}{step}"));
     }
     if !args.dry_run {
-        let address = Ipv4Net::new_assert(pool.hub(), pool.prefix_len());
         ctx.ui.say(&format!("hub {} with address {address} is ready", key.public()));
         let next = if backend == Backend::None { "" } else { "\"iwas-wg up\", then " };
         ctx.ui.say(&format!("next: {next}\"iwas-wg location add NAME > NAME.rsc\""));

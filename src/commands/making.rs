@@ -8,10 +8,12 @@ use crate::{
     settings::{Backend, Initial, initial_text},
     store::{Hub, Store},
     vault::{Recipients, new_identity},
-    wgconf::Conf,
 };
-use ipnet::Ipv4Net;
 use std::path::{Path, PathBuf};
+use zeroize::Zeroizing;
+
+/// The interface of a hub that names none.
+pub(super) const DEFAULT_INTERFACE: &str = "wg0";
 
 /// A hub to be made.
 pub(super) struct Making<'a> {
@@ -21,8 +23,8 @@ pub(super) struct Making<'a> {
     pub(super) listen_port: u16,
     pub(super) backend: Backend,
     pub(super) key: &'a PrivateKey,
-    /// Whether there is no conf that already serves.
-    pub(super) write_conf: bool,
+    /// The conf to be written; none where one serves already.
+    pub(super) conf: Option<Zeroizing<Vec<u8>>>,
 }
 
 /// Files that this call made, to be taken away if it fails half-way.
@@ -72,7 +74,6 @@ pub(super) fn make(
     let identity = new_identity();
     let sealed = Recipients::parse(std::slice::from_ref(&identity.recipient))?.seal(m.key)?;
     let hub = Hub { public_key: m.key.public(), sealed_key: Some(sealed) };
-    let address = Ipv4Net::new_assert(m.pool.hub(), m.pool.prefix_len());
     let config = initial_text(&Initial {
         interface: m.interface,
         endpoint: m.endpoint,
@@ -85,9 +86,8 @@ pub(super) fn make(
     });
     let mut made = Made::default();
     made.create(&identity_path, identity.file.as_bytes(), 0o600, 0o755)?;
-    if m.write_conf {
-        let conf = Conf::new_hub(m.key, address, m.listen_port);
-        made.create(&conf_path, &conf, 0o600, 0o700)?;
+    if let Some(conf) = &m.conf {
+        made.create(&conf_path, conf, 0o600, 0o700)?;
     }
     made.create(&places.config, config.as_bytes(), 0o644, 0o755)?;
     // The store comes last: with it the hub exists.

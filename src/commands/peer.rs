@@ -1,5 +1,8 @@
 //! `iwas-wg peer`: the `WireGuard` identity of a location's router.
 
+mod list;
+mod show;
+
 use super::{
     Context, Outcome,
     context::require,
@@ -19,7 +22,7 @@ use crate::{
     },
 };
 
-/// Give routers their keys
+/// Give routers their keys, and look at them
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(subcommand)]
@@ -29,6 +32,8 @@ pub struct Args {
 #[derive(Debug, clap::Subcommand)]
 enum Verb {
     Provision(ProvisionArgs),
+    List(list::Args),
+    Show(show::Args),
     Reset(ResetArgs),
 }
 
@@ -74,6 +79,8 @@ struct ResetArgs {
 pub(super) fn run(args: Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
     match args.verb {
         Verb::Provision(args) => provision(&args, ctx),
+        Verb::List(args) => list::run(&args, ctx),
+        Verb::Show(args) => show::run(&args, ctx),
         Verb::Reset(args) => reset(&args, ctx),
     }
 }

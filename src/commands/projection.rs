@@ -13,7 +13,7 @@ use crate::{
     settings::Settings,
     store::{Hub, Store},
     vault::Opener,
-    wgconf::{Conf, ConfPeerWanted, InterfaceWanted, Rewrite},
+    wgconf::{Conf, ConfPeerWanted, InterfaceWanted, Overwriting, Rewrite},
 };
 use ipnet::{IpNet, Ipv4Net};
 use std::collections::HashSet;
@@ -53,8 +53,8 @@ fn in_conf(settings: &Settings, e: Error) -> Error {
 pub(super) struct ConfPlan {
     /// The file's new content.
     pub(super) rewrite: Rewrite,
-    /// wg-quick(8) would overwrite the file when it goes down.
-    pub(super) save_config: bool,
+    /// What makes wg-quick(8) overwrite the file.
+    pub(super) overwriting: Option<Overwriting>,
     /// wg-quick(8) adds no routes.
     pub(super) table_off: bool,
 }
@@ -74,9 +74,8 @@ impl ConfPlan {
     /// Warns of what other hands have put into the file.
     pub(super) fn warn(&self, ctx: &mut Context<'_>, settings: &Settings) {
         let conf = settings.conf.display();
-        if self.save_config {
-            ctx.ui
-                .warn(&format!("{conf} has SaveConfig = true: wg-quick will overwrite it; remove that line"));
+        if let Some(what) = self.overwriting {
+            ctx.ui.warn(&format!("{conf} has {what}: wg-quick will overwrite it; remove that line"));
         }
         for key in &self.rewrite.claiming {
             ctx.ui
@@ -145,7 +144,7 @@ pub(super) fn plan_conf(
     let (conf, differs) = current_conf(settings, hub)?;
     let mut rewrite = conf.rewrite(&wanted, &retired);
     rewrite.changed |= differs;
-    Ok(ConfPlan { rewrite, save_config: conf.save_config(), table_off: conf.table_off() })
+    Ok(ConfPlan { rewrite, overwriting: conf.overwriting(), table_off: conf.table_off() })
 }
 
 /// What the store wants of the interface.
@@ -221,10 +220,14 @@ pub(super) fn project(
     match conf.and(interface) {
         Ok(()) => Ok(()),
         Err(e) => {
-            let remedy = match e.hint {
-                Some(hint) if hint.contains("iwas-wg") => hint,
-                Some(hint) => format!("{hint}; then \"iwas-wg sync\" brings them in line"),
-                None => "\"iwas-wg sync\" brings them in line once that is mended".to_owned(),
+            let sync = match remaining(ctx, settings, store, &hub) {
+                Some(step) => format!("\"iwas-wg sync\" will {step}"),
+                None => "\"iwas-wg sync\" brings them in line".to_owned(),
+            };
+            // What another command of ours would mend, `sync` mends as well.
+            let remedy = match e.hint.filter(|hint| !hint.contains("iwas-wg")) {
+                Some(hint) => format!("{hint}; then {sync}"),
+                None => sync,
             };
             Err(Error::new(
                 Kind::Device,
@@ -232,6 +235,22 @@ pub(super) fn project(
             )
             .hint(remedy))
         }
+    }
+}
+
+/// What `sync` has to do now, in a few words; nothing if that cannot be said.
+fn remaining(ctx: &Context<'_>, settings: &Settings, store: &Store, hub: &Hub) -> Option<String> {
+    let plan = plan_interface(ctx, settings, store, hub).ok()?;
+    let conf = plan_conf(settings, store, hub, &HashSet::new()).ok()?;
+    summary(&steps(settings, &plan, Some(&conf.rewrite)))
+}
+
+/// The first step and how many follow; nothing if there is none.
+pub(super) fn summary(steps: &[String]) -> Option<String> {
+    match steps {
+        [] => None,
+        [one] => Some(one.clone()),
+        [first, rest @ ..] => Some(format!("{first}, and {} more", rest.len())),
     }
 }
 

@@ -205,6 +205,7 @@ pub(super) fn site<'a>(
         endpoint_host,
         endpoint_port,
         private_key,
+        next_public_key: None,
         preshared_key: None,
         options: &settings.router,
         version: env!("CARGO_PKG_VERSION"),

@@ -1,16 +1,12 @@
 //! `iwas-wg script`: what the router is given.
 
-use super::{
-    Context, Outcome,
-    context::require,
-    provisioning::{endpoint, site},
-};
+use super::{Context, Outcome, context::require, provisioning::site};
 use crate::{
     access::Permission,
     error::{Error, Kind},
     fsx,
     model::{KeyMode, Location, LocationName, PrivateKey},
-    output::json::{Envelope, ScriptReport, ScriptsReport},
+    output::json::{AllScriptsReport, Envelope, ScriptReport, ScriptsReport},
     script::{Kind as ScriptKind, reach_of, render, render_template, render_wg_quick},
     settings::Settings,
     store::{Hub, Store},
@@ -36,12 +32,13 @@ enum Verb {
 
 /// Print the script of a location, or write those of all
 ///
-/// The install and rotate scripts hold the router's private key. They need the identity that
-/// opens stored keys; a key that was shown once cannot be shown again.
+/// The install and rotate scripts hold the router's private key, unless it makes its own. They
+/// need the identity that opens stored keys; a key that was shown once cannot be shown again.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "Kinds:
   install  make the router a peer, or bring it in line; safe to run again
-  rotate   give the router the stored key without losing it if that key does not work
+  rotate   give the router the stored key without losing it if that key does not work;
+           a router that makes its own keys makes its next one and prints the command for the hub
   remove   take away what install made
   check    look at the tunnel, and change nothing
 
@@ -56,7 +53,7 @@ struct RenderArgs {
     #[arg(value_name = "NAME", add = clap_complete::ArgValueCandidates::new(super::location_names))]
     #[arg(required_unless_present = "all", conflicts_with = "all")]
     name: Option<String>,
-    /// Every location that has a peer
+    /// Every location that has a peer or whose router is to make its key
     #[arg(long)]
     all: bool,
     /// Write NAME.rsc files into this directory instead of standard output
@@ -91,24 +88,30 @@ pub(super) fn run(args: Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
         return Err(Error::new(Kind::Usage, "--template goes with RouterOS scripts only")
             .hint("leave out --format, or --template"));
     }
+    if args.format == Format::WgQuick && kind != ScriptKind::Install {
+        return Err(Error::new(Kind::Usage, format!("there is no {kind} file for wg-quick"))
+            .hint("leave out --kind, or --format"));
+    }
     let settings = ctx.enter("script render", Permission::RouterScript)?;
     let store = Context::store_to_read(&settings)?;
     let template = args.template.as_deref().map(read_template).transpose()?;
     let renderer = Renderer { hub: store.hub()?, settings: &settings, store: &store, kind, template };
     match (name, &args.scripts_dir) {
-        (Some(name), None) => one(ctx, &renderer, &name, args.format),
-        (Some(name), Some(dir)) => {
+        (Some(name), dir) => {
             let location = require(&store, &ctx.scope, &name)?;
             Renderer::address(&location)?;
-            write(ctx, &renderer, &[location], dir, args.format)
-        }
-        (None, Some(dir)) => write(ctx, &renderer, &store.locations(&ctx.scope)?, dir, args.format),
-        (None, None) => {
-            // Each script names its location in its first line.
-            for location in store.locations(&ctx.scope)?.iter().filter(|l| l.public_key.is_some()) {
-                one(ctx, &renderer, &location.name, args.format)?;
+            match dir {
+                None => one(ctx, &renderer, &location, args.format),
+                Some(dir) => write(ctx, &renderer, &[location], dir, args.format),
             }
-            Ok(Outcome::Done)
+        }
+        (None, dir) => {
+            let mut locations = store.locations(&ctx.scope)?;
+            locations.retain(|l| Renderer::address(l).is_ok());
+            match dir {
+                None => all(ctx, &renderer, &locations, args.format),
+                Some(dir) => write(ctx, &renderer, &locations, dir, args.format),
+            }
         }
     }
 }
@@ -125,47 +128,77 @@ fn read_template(path: &Path) -> Result<String, Error> {
 fn one(
     ctx: &mut Context<'_>,
     r: &Renderer<'_>,
-    name: &LocationName,
+    location: &Location,
     format: Format,
 ) -> Result<Outcome, Error> {
-    let location = require(r.store, &ctx.scope, name)?;
-    if format == Format::Json || (ctx.ui.is_json() && format == Format::Routeros) {
-        return json(ctx, r, &location);
+    if is_json(ctx, format) {
+        let key = r.key_for_json(location, None)?;
+        let report = r.report(location, key.as_ref())?;
+        if report.holds_secret() {
+            ctx.warn_if_public();
+        }
+        ctx.ui.json(&Envelope::new(report))?;
+        return Ok(Outcome::Done);
     }
-    let key = r.private_key(&location, None)?;
-    let text = r.text(&location, key.as_ref(), format)?;
-    if key.is_some() {
+    let key = r.private_key(location, None)?;
+    let text = r.text(location, key.as_ref(), format)?;
+    if text.is_secret {
         ctx.warn_if_public();
     }
-    ctx.ui.data(&text)?;
+    ctx.ui.data(&text.text)?;
     Ok(Outcome::Done)
 }
 
-fn json(ctx: &mut Context<'_>, r: &Renderer<'_>, location: &Location) -> Result<Outcome, Error> {
-    let vpn_ip = Renderer::address(location)?;
-    let (endpoint_address, endpoint_port) = endpoint(r.settings)?;
-    // JSON has a place for "not here"; a script without its key would be none.
-    let key = if location.key_mode == KeyMode::Once { None } else { r.private_key(location, None)? };
-    let (allowed, prefix_length) = reach_of(&site(r.settings, &r.hub, location, vpn_ip, None)?);
-    if key.is_some() {
-        ctx.warn_if_public();
+/// A wg-quick file stays one even where all else is JSON.
+fn is_json(ctx: &Context<'_>, format: Format) -> bool {
+    format == Format::Json || (ctx.ui.is_json() && format == Format::Routeros)
+}
+
+/// Prints every script; each names its location in its first line. In JSON all are in one object.
+fn all(
+    ctx: &mut Context<'_>,
+    r: &Renderer<'_>,
+    locations: &[Location],
+    format: Format,
+) -> Result<Outcome, Error> {
+    let opener = r.opener(locations)?;
+    if is_json(ctx, format) {
+        let keys =
+            locations.iter().map(|l| r.key_for_json(l, opener.as_ref())).collect::<Result<Vec<_>, _>>()?;
+        let scripts = locations
+            .iter()
+            .zip(&keys)
+            .map(|(l, key)| r.report(l, key.as_ref()))
+            .collect::<Result<Vec<_>, _>>()?;
+        if scripts.iter().any(ScriptReport::holds_secret) {
+            ctx.warn_if_public();
+        }
+        ctx.ui.json(&Envelope::new(AllScriptsReport { scripts }))?;
+        return Ok(Outcome::Done);
     }
-    let key = key.as_ref().map(PrivateKey::expose);
-    ctx.ui.json(&Envelope::new(ScriptReport {
-        name: location.name.as_str(),
-        vpn_ip,
-        prefix_length,
-        private_key: key.as_ref().map(|k| k.as_str()),
-        server_public_key: r.hub.public_key.to_string(),
-        endpoint_address,
-        endpoint_port,
-        allowed_address: allowed.iter().map(ToString::to_string).collect(),
-        persistent_keepalive_seconds: r.settings.router.keepalive,
-    }))?;
+    let mut has_warned = false;
+    for location in locations {
+        if r.is_lost(location) {
+            ctx.ui.warn(&lost(location));
+            continue;
+        }
+        let key = r.private_key(location, opener.as_ref())?;
+        let text = r.text(location, key.as_ref(), format)?;
+        if text.is_secret && !has_warned {
+            ctx.warn_if_public();
+            has_warned = true;
+        }
+        ctx.ui.data(&text.text)?;
+    }
     Ok(Outcome::Done)
 }
 
-/// Writes a file for each location that has a peer, 0600 in a 0700 directory.
+/// Why a location has no script.
+fn lost(location: &Location) -> String {
+    format!("{}: its private key was shown once and is not stored; no script was written", location.name)
+}
+
+/// Writes a file for each of these locations, 0600 in a 0700 directory.
 fn write(
     ctx: &mut Context<'_>,
     r: &Renderer<'_>,
@@ -181,33 +214,29 @@ fn write(
                 .hint("leave out --format json; --json tells what was written"));
         }
     };
-    let provisioned: Vec<&Location> = locations.iter().filter(|l| l.public_key.is_some()).collect();
-    // The identity is read once, not once for each key.
-    let stored = provisioned.iter().any(|l| l.key_mode == KeyMode::Stored);
-    let opener = if r.needs_key() && stored { Some(Opener::from_file(&r.settings.identity)?) } else { None };
+    let opener = r.opener(locations)?;
     fsx::create_dir(dir, 0o700)?;
-    let progress = ctx.ui.progress("rendering", provisioned.len() as u64);
+    let progress = ctx.ui.progress("rendering", locations.len() as u64);
     let (mut written, mut skipped) = (Vec::new(), Vec::new());
-    for l in provisioned {
-        if r.needs_key() && l.key_mode == KeyMode::Once {
-            skipped.push(l.name.to_string());
+    for l in locations {
+        if r.is_lost(l) {
+            skipped.push(l);
         } else {
             let key = r.private_key(l, opener.as_ref())?;
             let path = dir.join(file_name(l.name.as_str(), ending));
-            fsx::replace(&path, r.text(l, key.as_ref(), format)?.as_bytes(), 0o600)?;
+            fsx::replace(&path, r.text(l, key.as_ref(), format)?.text.as_bytes(), 0o600)?;
             written.push(path.display().to_string());
         }
         progress.step();
     }
     drop(progress);
     if ctx.ui.is_json() {
+        let skipped = skipped.iter().map(|l| l.name.to_string()).collect();
         ctx.ui.json(&Envelope::new(ScriptsReport { written, skipped }))?;
     } else {
         ctx.ui.say(&format!("wrote {} scripts to {}", written.len(), dir.display()));
-        for name in skipped {
-            ctx.ui.warn(&format!(
-                "{name}: its private key was shown once and is not stored; no script was written"
-            ));
+        for location in skipped {
+            ctx.ui.warn(&lost(location));
         }
     }
     Ok(Outcome::Done)
@@ -229,9 +258,30 @@ struct Renderer<'a> {
     template: Option<String>,
 }
 
+/// A rendered script.
+struct Rendered {
+    text: Zeroizing<String>,
+    /// Whether it holds a private or preshared key.
+    is_secret: bool,
+}
+
 impl Renderer<'_> {
     fn needs_key(&self) -> bool {
         matches!(self.kind, ScriptKind::Install | ScriptKind::Rotate)
+    }
+
+    /// Whether the script needs a key that nobody has any more.
+    fn is_lost(&self, l: &Location) -> bool {
+        self.needs_key() && l.key_mode == KeyMode::Once
+    }
+
+    /// The identity, where one of these needs it: it is read once, not once for each key.
+    fn opener(&self, locations: &[Location]) -> Result<Option<Opener>, Error> {
+        let stored = locations.iter().any(|l| l.key_mode == KeyMode::Stored);
+        (self.needs_key() && stored)
+            .then(|| Opener::from_file(&self.settings.identity))
+            .transpose()
+            .map_err(Into::into)
     }
 
     /// The address of a location that has a peer, or whose router is to make its key.
@@ -260,25 +310,54 @@ impl Renderer<'_> {
         }
     }
 
-    fn text(
-        &self,
-        l: &Location,
-        key: Option<&PrivateKey>,
-        format: Format,
-    ) -> Result<Zeroizing<String>, Error> {
+    fn text(&self, l: &Location, key: Option<&PrivateKey>, format: Format) -> Result<Rendered, Error> {
         let site = site(self.settings, &self.hub, l, Self::address(l)?, key)?;
+        let is_secret = site.holds_secret(self.kind);
         if format == Format::WgQuick {
-            return Ok(render_wg_quick(&site));
+            return Ok(Rendered { text: render_wg_quick(&site), is_secret });
         }
         let script = render(&site, self.kind);
         let Some(template) = &self.template else {
-            return Ok(script);
+            return Ok(Rendered { text: script, is_secret });
         };
         let own = render_template(&site, template)?;
         let mut both = Zeroizing::new(String::with_capacity(script.len() + own.len()));
         both.push_str(&script);
         both.push_str(&own);
-        Ok(both)
+        Ok(Rendered { text: both, is_secret })
+    }
+
+    /// JSON has a place for "not here"; a script without its key would be none.
+    fn key_for_json(
+        &self,
+        l: &Location,
+        opener: Option<&Opener>,
+    ) -> Result<Option<Zeroizing<String>>, Error> {
+        if l.key_mode == KeyMode::Once {
+            return Ok(None);
+        }
+        Ok(self.private_key(l, opener)?.as_ref().map(PrivateKey::expose))
+    }
+
+    fn report<'b>(
+        &'b self,
+        l: &'b Location,
+        key: Option<&'b Zeroizing<String>>,
+    ) -> Result<ScriptReport<'b>, Error> {
+        let site = site(self.settings, &self.hub, l, Self::address(l)?, None)?;
+        let (allowed, prefix_length) = reach_of(&site);
+        Ok(ScriptReport {
+            name: l.name.as_str(),
+            vpn_ip: site.vpn_ip,
+            prefix_length,
+            private_key: key.map(|k| k.as_str()),
+            preshared_key: site.preshared_key.filter(|_| self.needs_key()),
+            server_public_key: self.hub.public_key.to_string(),
+            endpoint_address: site.endpoint_host,
+            endpoint_port: site.endpoint_port,
+            allowed_address: allowed.iter().map(ToString::to_string).collect(),
+            persistent_keepalive_seconds: self.settings.router.keepalive,
+        })
     }
 }
 

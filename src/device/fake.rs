@@ -16,6 +16,8 @@ pub struct FakeState {
     pub unreadable: bool,
     /// Makes every change fail.
     pub broken: bool,
+    /// Nothing on this machine can carry an interface.
+    pub uncarried: bool,
     /// Keys of the peers that were set with something from the conf.
     pub with_extras: Vec<PublicKey>,
     /// Each plan that was applied, in order.
@@ -109,5 +111,12 @@ impl Device for FakeDevice {
 
     fn delete(&mut self) -> Result<bool, DeviceError> {
         Ok(self.state.borrow_mut().interface.take().is_some())
+    }
+
+    fn carrier(&self) -> Result<String, DeviceError> {
+        if self.state.borrow().uncarried {
+            return Err(DeviceError::NoProgram { program: "wireguard-go".to_owned(), kernel_tried: true });
+        }
+        Ok("the kernel".to_owned())
     }
 }

@@ -58,6 +58,12 @@ pub trait Device {
     /// # Errors
     /// [`DeviceError`] if it could not be taken away.
     fn delete(&mut self) -> Result<bool, DeviceError>;
+
+    /// Who carries the interface or would: `the kernel`, or the path of a program.
+    ///
+    /// # Errors
+    /// [`DeviceError::NoKernel`] or [`DeviceError::NoProgram`] if nobody can.
+    fn carrier(&self) -> Result<String, DeviceError>;
 }
 
 /// What an [`Device::apply`] did that people should hear of.

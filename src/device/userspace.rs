@@ -52,15 +52,8 @@ pub(super) fn start(
     vars: &BTreeMap<String, String>,
     kernel_tried: bool,
 ) -> Result<String, DeviceError> {
-    let program = vars
-        .get("WG_USERSPACE_IMPLEMENTATION")
-        .filter(|p| !p.is_empty())
-        .map_or("wireguard-go", String::as_str)
-        .to_owned();
+    let (program, file) = program(vars, kernel_tried)?;
     let path = vars.get("PATH").map_or("", String::as_str);
-    let Some(file) = find_program(&program, path) else {
-        return Err(DeviceError::NoProgram { program, kernel_tried });
-    };
     let not_started = |why: String| DeviceError::NotStarted { program: program.clone(), why };
     let _ = std::fs::remove_file(socket_path(name));
     let mut command = Command::new(file);
@@ -79,6 +72,22 @@ pub(super) fn start(
         std::thread::sleep(Duration::from_millis(2));
     }
     Ok(program)
+}
+
+/// The program that would carry an interface: its name and its path.
+pub(super) fn program(
+    vars: &BTreeMap<String, String>,
+    kernel_tried: bool,
+) -> Result<(String, PathBuf), DeviceError> {
+    let program = vars
+        .get("WG_USERSPACE_IMPLEMENTATION")
+        .filter(|p| !p.is_empty())
+        .map_or("wireguard-go", String::as_str)
+        .to_owned();
+    match find_program(&program, vars.get("PATH").map_or("", String::as_str)) {
+        Some(file) => Ok((program, file)),
+        None => Err(DeviceError::NoProgram { program, kernel_tried }),
+    }
 }
 
 /// An absolute path of a program; relative directories of PATH are passed over, so that nobody's

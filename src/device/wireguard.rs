@@ -11,7 +11,8 @@ use ipnet::IpNet;
 use jiff::Timestamp;
 use std::{
     collections::{BTreeMap, HashMap},
-    io,
+    fs, io,
+    path::Path,
     time::SystemTime,
 };
 use wireguard_control::{
@@ -227,6 +228,32 @@ impl Device for SystemDevice {
         }
         Ok(true)
     }
+
+    fn carrier(&self) -> Result<String, DeviceError> {
+        if self.carrier != Carrier::Userspace {
+            if kernel_has_wireguard() {
+                return Ok("the kernel".to_owned());
+            }
+            if self.carrier == Carrier::Kernel {
+                return Err(DeviceError::NoKernel);
+            }
+        }
+        let (_, path) = userspace::program(&self.vars, self.carrier == Carrier::Auto)?;
+        Ok(path.display().to_string())
+    }
+}
+
+/// Whether the module is there, loaded or to be loaded. Only making an interface is a proof, so this
+/// is for advice.
+fn kernel_has_wireguard() -> bool {
+    if Path::new("/sys/module/wireguard").exists() {
+        return true;
+    }
+    let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    let modules = Path::new("/lib/modules").join(release.trim());
+    ["modules.builtin", "modules.dep"]
+        .iter()
+        .any(|list| fs::read_to_string(modules.join(list)).is_ok_and(|text| text.contains("/wireguard.ko")))
 }
 
 /// One entry for each key. A peer with many allowed IPs may come in two netlink messages, the

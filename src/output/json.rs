@@ -4,6 +4,7 @@ use crate::{
     error::{Error, Fault},
     model::{Counts, Description, Location, Org, State},
 };
+use ipnet::IpNet;
 use jiff::Timestamp;
 use serde::Serialize;
 use std::{collections::BTreeMap, net::Ipv4Addr};
@@ -95,6 +96,60 @@ pub struct LocationList<'a> {
 pub struct LocationShow<'a> {
     /// The location.
     pub location: LocationReport<'a>,
+}
+
+/// A peer: what of a location concerns its router's `WireGuard` identity.
+#[derive(Debug, Serialize)]
+pub struct PeerReport<'a> {
+    name: &'a str,
+    org: Option<&'a str>,
+    vpn_ip: Option<Ipv4Addr>,
+    vpn_public_key: Option<String>,
+    allowed_ips: Vec<String>,
+    key_mode: &'static str,
+    enabled: bool,
+    is_online: bool,
+    state: &'static str,
+    last_handshake: Option<String>,
+    endpoint: Option<&'a str>,
+    rx_bytes: Option<u64>,
+    tx_bytes: Option<u64>,
+}
+
+impl<'a> PeerReport<'a> {
+    /// The report of a location's peer and of what it may speak for now.
+    pub fn new(l: &'a Location, allowed: &[IpNet]) -> Self {
+        let all = LocationReport::new(l);
+        Self {
+            name: all.name,
+            org: all.org,
+            vpn_ip: all.vpn_ip,
+            vpn_public_key: all.vpn_public_key,
+            allowed_ips: allowed.iter().map(ToString::to_string).collect(),
+            key_mode: all.key_mode,
+            enabled: all.enabled,
+            is_online: all.is_online,
+            state: all.state,
+            last_handshake: all.last_handshake,
+            endpoint: all.endpoint,
+            rx_bytes: all.rx_bytes,
+            tx_bytes: all.tx_bytes,
+        }
+    }
+}
+
+/// `peer list`.
+#[derive(Debug, Serialize)]
+pub struct PeerList<'a> {
+    /// Sorted by name.
+    pub peers: Vec<PeerReport<'a>>,
+}
+
+/// `peer show`.
+#[derive(Debug, Serialize)]
+pub struct PeerShow<'a> {
+    /// The peer.
+    pub peer: PeerReport<'a>,
 }
 
 /// What a changing command did, or with `--dry-run` would do.
@@ -204,6 +259,8 @@ pub struct ScriptReport<'a> {
     pub prefix_length: u8,
     /// `null` where the hub does not have it.
     pub private_key: Option<&'a str>,
+    /// `null` where the peer has none.
+    pub preshared_key: Option<&'a str>,
     /// The hub's public key.
     pub server_public_key: String,
     /// Host name or address of the hub.
@@ -216,7 +273,21 @@ pub struct ScriptReport<'a> {
     pub persistent_keepalive_seconds: u16,
 }
 
-/// `script render --all`.
+impl ScriptReport<'_> {
+    /// Whether it holds a private or preshared key.
+    pub fn holds_secret(&self) -> bool {
+        self.private_key.is_some() || self.preshared_key.is_some()
+    }
+}
+
+/// `script render --all --format json`.
+#[derive(Serialize)]
+pub struct AllScriptsReport<'a> {
+    /// Those of every location that has one.
+    pub scripts: Vec<ScriptReport<'a>>,
+}
+
+/// `script render --scripts-dir`.
 #[derive(Debug, Serialize)]
 pub struct ScriptsReport {
     /// Paths of the scripts.

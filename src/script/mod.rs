@@ -81,7 +81,7 @@ impl FromStr for Kind {
 /// Everything a script is made of.
 pub struct Site<'a> {
     /// The location the router stands at. Without a private key, its public key is the one the hub
-    /// expects: for `rotate` on a router that makes its own keys, the next one once the hub knows it.
+    /// expects.
     pub location: &'a Location,
     /// The router's VPN address.
     pub vpn_ip: Ipv4Addr,
@@ -97,7 +97,10 @@ pub struct Site<'a> {
     pub endpoint_port: u16,
     /// The router's private key; `None` where the hub has none to give or the kind needs none.
     pub private_key: Option<&'a PrivateKey>,
-    /// Preshared key of the pair, 44 characters of base64.
+    /// For `rotate` on a router that makes its own keys: the next one, once the hub knows it. The
+    /// script then takes it over; without it, the script has the router make one.
+    pub next_public_key: Option<PublicKey>,
+    /// Preshared key of the pair, 44 characters of base64; for `rotate`, that of the new key.
     pub preshared_key: Option<&'a str>,
     /// What the operator wants on every router.
     pub options: &'a RouterOptions,
@@ -105,9 +108,18 @@ pub struct Site<'a> {
     pub version: &'a str,
 }
 
+impl Site<'_> {
+    /// Whether what is rendered from this holds a private or preshared key. A wg-quick file is an
+    /// `install`.
+    pub fn holds_secret(&self, kind: Kind) -> bool {
+        matches!(kind, Kind::Install | Kind::Rotate)
+            && (self.private_key.is_some() || self.preshared_key.is_some())
+    }
+}
+
 /// Renders a RouterOS script: printable ASCII, LF, no line over 250 characters.
 ///
-/// Only `install` and `rotate` contain the private key, on one line.
+/// Only `install` and `rotate` contain keys, each on one line.
 pub fn render(site: &Site<'_>, kind: Kind) -> Zeroizing<String> {
     let values = values::of_script(site, kind);
     let parts = [fill(include_str!("templates/header.rsc"), &values), fill(kind.template(), &values)];

@@ -176,6 +176,19 @@ mod tests {
         assert_eq!(out, "  :local iwTag \"iwas-wg:cafe\"");
     }
 
+    #[test]
+    fn every_character_there_is_comes_back() {
+        let all: Vec<char> = (0..=u32::from(char::MAX)).filter_map(char::from_u32).collect();
+        assert_eq!(all.len(), 0x11_0000 - 0x800);
+        for some in all.chunks(4096) {
+            let text: String = some.iter().collect();
+            let mut folded = String::new();
+            Quoted::new(&text).fold_into(&mut folded, 40);
+            assert!(folded.is_ascii());
+            assert_eq!(unquote(&folded), Ok(text.into_bytes()), "from {:?}", some[0]);
+        }
+    }
+
     proptest! {
         #[test]
         fn the_router_reads_back_what_was_written(text in any::<String>(), column in 0usize..100) {

@@ -45,6 +45,7 @@ fn with_site<T>(
         endpoint_host: "vpn.example.com",
         endpoint_port: 51820,
         private_key: Some(&key),
+        next_public_key: None,
         preshared_key: None,
         options: &options,
         version: "0.1.0",
@@ -97,6 +98,13 @@ fn scripts_are_as_reviewed() {
         });
         golden(&format!("{kind}-router-key.rsc"), &text);
     }
+    let text = with_site(minimal, |site| {
+        site.private_key = None;
+        site.next_public_key = Some(HUB.parse().expect("key"));
+        site.preshared_key = Some(PSK);
+        render(site, Kind::Rotate)
+    });
+    golden("rotate-router-next.rsc", &text);
     golden("cafe.conf", &with_site(|_, _| {}, |site| render_wg_quick(site)));
     let text = with_site(everything, |site| {
         site.preshared_key = Some(PSK);
@@ -139,6 +147,7 @@ fn each_script(mut look: impl FnMut(Kind, &Site<'_>, &str)) {
                     if bit(1) || bit(5) {
                         site.private_key = None;
                     }
+                    site.next_public_key = bit(4).then(|| HUB.parse().expect("key"));
                     site.preshared_key = bit(3).then_some(PSK);
                     site.endpoint_host = ["vpn.example.com", "2001:db8::1", "192.0.2.1"][n as usize % 3];
                     look(kind, site, &render(site, kind));
@@ -179,7 +188,10 @@ fn the_private_key_stands_on_its_own_line_only() {
             assert!(text.contains(&format!("  :local iwKey \"{PRIVATE}\"\n")));
             assert!(text.contains("# CONTAINS A PRIVATE KEY"));
         }
-        assert!(kind == Kind::Install || !text.contains(PSK), "{kind}");
+        let psk = site.preshared_key.is_some() && matches!(kind, Kind::Install | Kind::Rotate);
+        assert_eq!(text.matches(PSK).count(), usize::from(psk), "{kind}");
+        assert_eq!(psk && expected == 0, text.contains("# CONTAINS A PRESHARED KEY"), "{kind}");
+        assert_eq!(site.holds_secret(kind), text.contains("/console clear-history"), "{kind}");
     });
 }
 

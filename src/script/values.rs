@@ -93,15 +93,27 @@ pub(super) fn about(site: &Site<'_>) -> Vec<(String, Quoted)> {
     about
 }
 
+/// Name of the interface on which a router makes its next key; not longer than the longest that is
+/// given to an interface.
+fn next_interface(interface: &str) -> String {
+    let stem = interface.get(..10).unwrap_or(interface).trim_end_matches(['-', '.', '_']);
+    let name = format!("{stem}-next");
+    if name == interface { "iwas-next-key".to_owned() } else { name }
+}
+
 /// The names a script of this kind may use.
 pub(super) fn of_script(site: &Site<'_>, kind: Kind) -> Values {
     let options = site.options;
     let (routes4, routes6) = routes(site);
     let allowed = allowed(site);
     let reachable = reachable(site);
-    let uses_key = matches!(kind, Kind::Install | Kind::Rotate);
-    let private_key = site.private_key.filter(|_| uses_key);
-    let known_key = site.private_key.map(crate::model::PrivateKey::public).or(site.location.public_key);
+    let uses_keys = matches!(kind, Kind::Install | Kind::Rotate);
+    let private_key = site.private_key.filter(|_| uses_keys);
+    let preshared_key = site.preshared_key.filter(|_| uses_keys);
+    let made_here = kind == Kind::Rotate && private_key.is_none();
+    let next_key = site.next_public_key.filter(|_| made_here);
+    let known_key =
+        next_key.or(site.private_key.map(crate::model::PrivateKey::public)).or(site.location.public_key);
     let mut ports: Vec<u16> = options.management.iter().filter_map(|s| s.tcp_port()).collect();
     ports.sort_unstable();
     ports.dedup();
@@ -127,7 +139,8 @@ pub(super) fn of_script(site: &Site<'_>, kind: Kind) -> Values {
         v.set("public_key", Value::text(&key.to_string()));
     }
     v.set("hub_public_key", Value::text(&site.hub_public_key.to_string()));
-    if let Some(key) = site.preshared_key.filter(|_| kind == Kind::Install) {
+    v.set("next_interface", Value::text(&next_interface(&options.interface)));
+    if let Some(key) = preshared_key {
         v.set("preshared_key", Value::text(key));
     }
     v.set("endpoint", Value::text(&endpoint));
@@ -140,6 +153,7 @@ pub(super) fn of_script(site: &Site<'_>, kind: Kind) -> Values {
     v.set("netmask", Value::Address(reachable.netmask()));
     v.set("hub", Value::quoted_address(site.hub_ip));
     v.set("hub_ip", Value::Address(site.hub_ip));
+    v.set("call_hub", Value::text(&format!("/ping {} count=2", site.hub_ip)));
     v.set("listen_port", Value::Number(options.listen_port.into()));
     v.set("mtu", Value::Number(options.mtu.into()));
     v.set("keepalive", Value::Seconds(options.keepalive.into()));
@@ -153,12 +167,18 @@ pub(super) fn of_script(site: &Site<'_>, kind: Kind) -> Values {
     v.set("management_rules", Value::Number(rules));
     v.flags = vec![
         ("install", kind == Kind::Install),
+        ("rotate", kind == Kind::Rotate),
         ("only_ours", matches!(kind, Kind::Rotate | Kind::Remove)),
         ("check", kind == Kind::Check),
         ("private_key", private_key.is_some()),
         ("known_key", known_key.is_some()),
         ("keep_key", private_key.is_none() && site.location.key_mode != KeyMode::Router),
-        ("psk", site.preshared_key.is_some() && kind == Kind::Install),
+        ("psk", preshared_key.is_some()),
+        ("psk_alone", preshared_key.is_some() && private_key.is_none()),
+        ("secret", site.holds_secret(kind)),
+        ("made_here", made_here),
+        ("first_step", made_here && next_key.is_none()),
+        ("next_known", next_key.is_some()),
         ("listen_port", options.listen_port != 0),
         ("keepalive", options.keepalive != 0),
         ("routes", !routes4.is_empty()),

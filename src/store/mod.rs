@@ -251,9 +251,13 @@ impl Deref for Change<'_> {
 }
 
 fn require(path: &Path) -> Result<(), StoreError> {
-    match path.try_exists() {
-        Ok(true) => Ok(()),
-        Ok(false) => Err(StoreError::Missing { path: path.to_owned() }),
+    match path.metadata() {
+        Ok(meta) if meta.is_file() => Ok(()),
+        // SQLite would take a directory for a broken disk.
+        Ok(_) => Err(StoreError::NotOurs),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+            Err(StoreError::Missing { path: path.to_owned() })
+        }
         Err(_) => Err(StoreError::Denied),
     }
 }

@@ -73,6 +73,24 @@ pub struct Conf {
     blocks: Vec<Block>,
 }
 
+/// What makes wg-quick(8) overwrite the conf.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Overwriting {
+    /// `SaveConfig = true`.
+    SaveConfig,
+    /// A `PreDown` or other hook that saves the interface.
+    Hook,
+}
+
+impl fmt::Display for Overwriting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::SaveConfig => "SaveConfig = true",
+            Self::Hook => "a hook that saves the interface",
+        })
+    }
+}
+
 /// A peer as the conf has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfPeer {
@@ -135,9 +153,14 @@ impl Conf {
         self.interface(Setting::Address).flat_map(parse::networks).flatten().collect()
     }
 
-    /// Whether wg-quick(8) will overwrite the file with what the interface has when it goes down.
-    pub fn save_config(&self) -> bool {
-        self.interface(Setting::SaveConfig).last().is_some_and(|value| value.eq_ignore_ascii_case("true"))
+    /// Which line makes wg-quick(8) overwrite the file with what the interface has.
+    pub fn overwriting(&self) -> Option<Overwriting> {
+        if self.interface(Setting::SaveConfig).last().is_some_and(|v| v.eq_ignore_ascii_case("true")) {
+            return Some(Overwriting::SaveConfig);
+        }
+        // A hook may do by hand what SaveConfig does.
+        let saves = |v: &str| v.contains("wg-quick save") || v.contains("showconf") && v.contains(".conf");
+        self.interface(Setting::Other).any(saves).then_some(Overwriting::Hook)
     }
 
     /// Whether wg-quick(8) leaves routes alone.
@@ -205,6 +228,8 @@ impl Conf {
             .body()
             .filter(|&i| self.lines[i].kind == Kind::Peer(Setting::AllowedIps))
             .flat_map(|i| parse::networks(parse::value(self.line(i))))
+            // As WireGuard takes them: host bits mean nothing.
+            .map(|net| net.map(|net| net.trunc()))
     }
 
     /// The name in a `# friendly_name = NAME` line.

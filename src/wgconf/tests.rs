@@ -47,7 +47,7 @@ fn a_fresh_hub_reads_back_as_written() {
     assert_eq!(read.private_key().map(|k| k.public()), Some(private.public()));
     assert_eq!(read.addresses(), ["10.0.0.1/24".parse().expect("net")]);
     assert_eq!(read.listen_port(), Some(51820));
-    assert!(read.table_off() && !read.save_config() && read.peers().is_empty());
+    assert!(read.table_off() && read.overwriting().is_none() && read.peers().is_empty());
 }
 
 #[test]
@@ -64,7 +64,7 @@ fn case_spaces_and_inline_comments_are_read_as_wg_reads_them() {
     assert_eq!(read.listen_port(), Some(4500));
     let shown: Vec<String> = read.addresses().iter().map(ToString::to_string).collect();
     assert_eq!(shown, ["10.0.0.1/24", "fd00::1/64", "10.9.0.1/32"]);
-    assert!(read.table_off() && read.save_config());
+    assert!(read.table_off() && read.overwriting() == Some(Overwriting::SaveConfig));
     let allowed = ["10.0.0.7/32", "10.0.0.8/32", "fd00::7/128"].map(|n| n.parse().expect("net"));
     assert_eq!(
         read.peers(),
@@ -392,5 +392,25 @@ proptest! {
             let (added, _) = rewrite(&after, &[1, 2, 3, 4, 5, 99], &gone);
             prop_assert_eq!(rewrite(&added, &want, &[99]).0, after);
         }
+    }
+}
+
+#[test]
+fn every_way_to_overwrite_the_conf_is_seen() {
+    let with = |line: &str| {
+        let text =
+            format!("[Interface]\nPrivateKey = dwdtCnMYpX08FsFyUbJmRd9ML4frwJkqsXf7pR25LCo=\n{line}\n");
+        Conf::parse(text.as_bytes()).expect("conf").overwriting()
+    };
+    for line in ["SaveConfig = true", "  saveconfig=TRUE # always", "SaveConfig = false\nSaveConfig = true"] {
+        assert_eq!(with(line), Some(Overwriting::SaveConfig), "{line}");
+    }
+    for line in ["PreDown = wg-quick save %i", "PostDown = wg showconf %i > /etc/wireguard/%i.conf"] {
+        assert_eq!(with(line), Some(Overwriting::Hook), "{line}");
+    }
+    for line in
+        ["SaveConfig = false", "#SaveConfig = true", "PostUp = wg showconf %i | logger", "DNS = 1.1.1.1"]
+    {
+        assert_eq!(with(line), None, "{line}");
     }
 }

@@ -240,3 +240,15 @@ fn a_peer_set_anew_gets_what_the_conf_says_of_it() {
     hub.run(&["peer", "reset", "caf-central"]).ok();
     assert_eq!(hub.device().with_extras, [key(2)]);
 }
+
+#[test]
+fn allowed_ips_that_only_the_interface_knows_are_kept() {
+    let hub = running();
+    hub.device().interface.as_mut().expect("interface").peers[0] =
+        live_peer(2, &["10.8.0.2/32", "10.50.0.0/16"]);
+    let report = hub.run(&["--json", "init", "--adopt"]).ok().json();
+    assert_eq!(report["wider"], json!(["caf-central", "site-7-tower"]));
+    hub.run(&["sync"]).ok();
+    assert!(hub.device().applied.is_empty(), "sync disturbed a session");
+    assert!(hub.conf().contains("AllowedIPs = 10.8.0.2/32, 10.50.0.0/16\n"), "{}", hub.conf());
+}

@@ -12,7 +12,8 @@ fn complaints(hub: &Hub) -> Vec<(String, String, String)> {
     all.iter()
         .filter(|c| {
             c["verdict"] != "ok"
-                && !["clock", "isolation", "port"].contains(&c["check"].as_str().expect("check"))
+                && !["capability", "clock", "isolation", "port"]
+                    .contains(&c["check"].as_str().expect("check"))
         })
         .map(|c| (text(&c["check"]), text(&c["verdict"]), text(&c["remedy"])))
         .collect()
@@ -64,6 +65,10 @@ fn every_fault_has_its_remedy() {
     fs::write(&conf, whole.replace("Table = off", "SaveConfig = true")).expect("conf");
     complains(&hub, "conf", "fault", "SaveConfig");
     complains(&hub, "conf", "warning", "Table = off");
+    fs::write(&conf, whole.replace("Table = off", "Table = off\nPreDown = wg-quick save %i")).expect("conf");
+    complains(&hub, "conf", "fault", "remove that line");
+    let warning = "has a hook that saves the interface: wg-quick will overwrite it; remove that line";
+    assert!(hub.run(&["sync"]).ok().stderr.contains(warning));
     fs::write(&conf, whole.replace("10.0.0.2/32", "10.0.0.0/24")).expect("conf");
     complains(&hub, "conf", "fault", "iwas-wg sync");
     fs::write(&conf, &whole).expect("conf");
@@ -99,4 +104,37 @@ fn dark_sites_are_pointed_to_the_reset() {
     hub.now.set(hub.now.get() + 300);
     hub.run(&["heartbeat"]).ok();
     complains(&hub, "sites", "warning", "iwas-wg peer reset cafe");
+}
+
+#[test]
+fn what_stops_every_other_command_is_a_finding_of_the_doctor() {
+    let hub = healthy();
+    let names = |hub: &Hub| -> Vec<String> {
+        let report = hub.run(&["--json", "doctor"]).json();
+        let all = report["checks"].as_array().expect("checks").clone();
+        all.iter().map(|c| c["check"].as_str().expect("check").to_owned()).collect()
+    };
+    for check in ["backend", "capability", "clock", "conf", "identity", "interface", "store"] {
+        assert!(names(&hub).contains(&check.to_owned()), "no line about {check}");
+    }
+    hub.device().uncarried = true;
+    complains(&hub, "backend", "fault", "modprobe wireguard\", or install wireguard-go");
+    hub.device().uncarried = false;
+
+    let store = hub.path("var/lib/iwas-wg/iwas-wg.db");
+    let whole = fs::read(&store).expect("store");
+    let mut torn = whole.clone();
+    torn[4096..].fill(0x55);
+    fs::write(&store, torn).expect("store");
+    complains(&hub, "store", "fault", "iwas-wg restore FILE");
+    fs::write(&store, "no store").expect("store");
+    complains(&hub, "store", "fault", "move it away");
+    assert!(names(&hub).contains(&"backend".to_owned()), "the doctor gave up");
+    fs::remove_file(&store).expect("store");
+    complains(&hub, "store", "fault", "iwas-wg init");
+    fs::write(&store, whole).expect("store");
+    assert_eq!(complaints(&hub), []);
+
+    hub.edit_settings("[hub]", "[hbu]");
+    complains(&hub, "settings", "fault", "did you mean \"hub\"?");
 }

@@ -4,6 +4,7 @@
 
 mod addresses;
 mod adopt;
+mod adopt_sources;
 mod backup;
 mod bad_input;
 mod conf;
@@ -16,8 +17,10 @@ mod init;
 mod layers;
 mod location;
 mod output;
+mod peers;
 mod processes;
 mod provision;
+mod remedies;
 mod routeros;
 mod script;
 mod scripts;

@@ -34,6 +34,7 @@ struct Spoke {
     network: &'static str,
     endpoint: &'static str,
     private_key: Option<u8>,
+    next_key: Option<PublicKey>,
     preshared_key: Option<String>,
     options: RouterOptions,
 }
@@ -60,6 +61,7 @@ impl Spoke {
             network: "10.0.0.0/24",
             endpoint: "vpn.example.com",
             private_key: Some(7),
+            next_key: None,
             preshared_key: None,
             options: RouterOptions::default(),
         }
@@ -83,6 +85,7 @@ impl Spoke {
             endpoint_host: self.endpoint,
             endpoint_port: 51820,
             private_key: private_key.as_ref(),
+            next_public_key: self.next_key,
             preshared_key: self.preshared_key.as_deref(),
             options: &self.options,
             version: "0.1.0",
@@ -117,7 +120,7 @@ fn hub(keys: &[u8]) -> Hub {
         public_key: public(200).to_string(),
         host: "vpn.example.com".into(),
         port: 51820,
-        stuck_ports: Vec::new(),
+        ..Hub::default()
     }
 }
 

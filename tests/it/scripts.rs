@@ -91,6 +91,58 @@ fn a_key_into_a_public_file_is_warned_of_once() {
 }
 
 #[test]
+fn a_whole_fleet_is_printed_with_one_warning_and_without_what_is_lost() {
+    let mut hub = Hub::up();
+    for name in ["a", "b"] {
+        hub.add(name);
+    }
+    hub.run(&["location", "add", "once", "--key-mode", "once"]).ok();
+    hub.run(&["location", "add", "tower", "--key-mode", "router"]).ok();
+    hub.run(&["location", "add", "later", "--no-provision"]).ok();
+    hub.terminal.stdout_is_public = true;
+    let run = hub.run(&["script", "render", "--all"]).ok();
+    for (name, count) in [("a", 1), ("b", 1), ("tower", 1), ("once", 0), ("later", 0)] {
+        let head = format!("\"install\" script of location \"{name}\"");
+        assert_eq!(run.stdout.matches(&head).count(), count, "{name}");
+    }
+    assert_eq!(run.stderr.matches("others can read").count(), 1, "{}", run.stderr);
+    assert!(run.stderr.contains("warning: once: its private key was shown once and is not stored"));
+
+    // One object, as everywhere; what the hub does not have is null.
+    for args in
+        [&["script", "render", "--all", "--format", "json"][..], &["--json", "script", "render", "--all"]]
+    {
+        let run = hub.run(args).ok();
+        let scripts = run.json()["scripts"].as_array().expect("scripts").clone();
+        let names: Vec<&str> = scripts.iter().filter_map(|s| s["name"].as_str()).collect();
+        assert_eq!(names, ["a", "b", "once", "tower"]);
+        let has_key: Vec<bool> = scripts.iter().map(|s| s["private_key"].is_string()).collect();
+        assert_eq!(has_key, [true, true, false, false]);
+        assert_eq!(run.stderr.matches("others can read").count(), 1, "{}", run.stderr);
+    }
+}
+
+#[test]
+fn a_router_that_is_to_make_its_own_key_gets_its_script_with_the_fleet() {
+    let hub = Hub::up();
+    let printed = hub.run(&["location", "add", "tower", "--key-mode", "router"]).ok().stdout;
+    let dir = hub.path("scripts");
+    hub.run(&["script", "render", "--all", "--scripts-dir", dir.to_str().expect("path")]).ok();
+    assert_eq!(fs::read_to_string(dir.join("tower.rsc")).expect("script"), printed);
+}
+
+#[test]
+fn wg_quick_has_one_kind_only() {
+    let hub = Hub::up();
+    hub.add("laptop");
+    let run = hub.run(&["script", "render", "laptop", "--format", "wg-quick", "--kind", "remove"]).code(2);
+    assert_eq!(
+        run.error(),
+        ("iwas-wg: there is no remove file for wg-quick", "hint: leave out --kind, or --format")
+    );
+}
+
+#[test]
 fn a_spoke_that_is_no_router_gets_a_wg_quick_file() {
     let hub = Hub::up();
     hub.add("laptop");

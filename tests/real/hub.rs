@@ -97,6 +97,11 @@ impl Hub {
         self.space.interface.clone()
     }
 
+    /// Where the program keeps all its files.
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
     /// The path of the conf.
     pub(crate) fn conf_path(&self) -> PathBuf {
         self.root.join(format!("etc/wireguard/{}.conf", self.interface()))

@@ -1,7 +1,7 @@
 //! Real `WireGuard`: the program as it is installed, a hub and routers in network namespaces of their
 //! own, handshakes that really happen.
 //!
-//! `sessions`, `survive` and `safety` run twice: here on a userspace `WireGuard`, and on the Linux kernel's own
+//! `sessions`, `survive`, `safety` and `scripts` run twice: here on a userspace `WireGuard`, and on the Linux kernel's own
 //! inside the small virtual machine that `vm` builds and boots. `userspace` and `kernel` hold what is
 //! true of one of them only. `quickstart` runs the demonstration of the README. Nothing here touches the network of the machine: every interface lives
 //! in a namespace that the test made, and goes with it.
@@ -15,6 +15,7 @@ mod quickstart;
 mod router;
 mod routeros;
 mod safety;
+mod scripts;
 mod sessions;
 mod survive;
 mod userspace;

@@ -50,7 +50,10 @@ impl Router {
         bare_interface(space, self.backend);
         set_conf(space, &settings.for_wg());
         // As on RouterOS: the address brings the route to its network, allowed-address brings none.
-        space.ip(&format!("address add {} dev {name}", settings.address));
+        // A /32 leads to the hub alone, as on a point-to-point link.
+        let (address, to) = (&settings.address, &settings.network);
+        let peer = if address.ends_with("/32") { format!("{address} peer {to}") } else { address.clone() };
+        space.ip(&format!("address add {peer} dev {name}"));
         space.ip(&format!("link set {name} mtu {} up", settings.mtu));
     }
 

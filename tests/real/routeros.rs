@@ -20,6 +20,8 @@ pub(crate) struct Settings {
     pub(crate) keepalive: u16,
     /// With the prefix length.
     pub(crate) address: String,
+    /// What the address leads to: the VPN network, or the hub alone behind a `/32`.
+    pub(crate) network: String,
 }
 
 impl Settings {
@@ -48,6 +50,7 @@ impl Settings {
             allowed_address: made.allowed_address,
             keepalive: made.keepalive,
             address: made.address,
+            network: made.network,
         };
         (settings, outcome.last().to_owned())
     }

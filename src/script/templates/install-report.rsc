@@ -31,7 +31,7 @@
   :local iwOwn [:tostr [/interface wireguard get $iwId public-key]]
   :if ($iwOwn != $iwMine) do={
     :set iwWait false
-    :set iwSay ("iwas-wg: configured, but NO HANDSHAKE: the hub knows another key; run there: iwas-wg peer provision " . {{name}} . " --public-key $iwOwn")
+    :set iwSay ("iwas-wg: configured, but NO HANDSHAKE: the hub knows another key; run there: iwas-wg peer rotate " . {{name}} . " --public-key $iwOwn")
   }
 #end
   :if ($iwNew) do={ :set iwFresh false }
@@ -44,8 +44,8 @@
     :set iwMax 1s
   }
 #if !keepalive
-  # Nothing else would be sent now: a question to the hub makes the router call it.
-  :do { :local iwIp [:resolve "iwas-wg.invalid" server={{hub_ip}}] } on-error={ }
+  # Nothing else would be sent now: an echo to the hub makes the router call it.
+  :do { :execute {{call_hub}} } on-error={ }
 #end
   :local iwUp false
   :for iwN from=1 to=20 do={

@@ -6,6 +6,7 @@
   :if ($iwOld != $iwTag) do={
     :put "iwas-wg: taking over what was made for $iwOld, this router under its former name"
     /interface wireguard set [find where comment=$iwOld] comment=$iwTag
+    /interface wireguard set [find where comment="$iwOld next key"] comment="$iwTag next key"
     /interface wireguard peers set [find where comment=$iwOld] comment=$iwTag
     /ip address set [find where comment=$iwOld] comment=$iwTag
     /ip firewall filter set [find where comment=$iwOld] comment=$iwTag

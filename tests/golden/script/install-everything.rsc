@@ -11,7 +11,7 @@
 #         /import file-name="cafe-central.rsc" verbose=yes dry-run
 #       The last line it prints begins with "iwas-wg:" and says how it went.
 # Then: /file remove "cafe-central.rsc"   and   /console clear-history   (both hold the key)
-# Undo: on the hub "iwas-wg script render NAME --kind remove", imported here.
+# Undo: on the hub  iwas-wg script render "cafe-central" --kind remove  and import that here.
 :if ([:pick [/system resource get version] 0 2] = "6.") do={ :error "iwas-wg: RouterOS 6 has no WireGuard, upgrade this router to 7.1 or later first" }
 {
   :if ([:pick [/system resource get version] 0 3] = "7.0") do={ :error "iwas-wg: needs RouterOS 7.1 or later, upgrade this router first" }
@@ -104,6 +104,7 @@
   :if ($iwOld != $iwTag) do={
     :put "iwas-wg: taking over what was made for $iwOld, this router under its former name"
     /interface wireguard set [find where comment=$iwOld] comment=$iwTag
+    /interface wireguard set [find where comment="$iwOld next key"] comment="$iwTag next key"
     /interface wireguard peers set [find where comment=$iwOld] comment=$iwTag
     /ip address set [find where comment=$iwOld] comment=$iwTag
     /ip firewall filter set [find where comment=$iwOld] comment=$iwTag

@@ -130,7 +130,7 @@ fn stores() -> Vec<Case> {
         all.push(case(other, argv, 6, "the file is not a store of iwas-wg"));
         all.push(case(newer, argv, 6, "the store has schema 4711, this program knows"));
         all.push(case(missing, argv, 6, "there is no store at"));
-        all.push(case(damaged, argv, 6, "restore it from a backup"));
+        all.push(case(damaged, argv, 6, "\"iwas-wg restore FILE\" puts a backup in its place"));
     }
     let socket = Found::Changed(|root| {
         UnixListener::bind(root.join("socket")).expect("socket");

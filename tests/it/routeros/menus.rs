@@ -236,7 +236,13 @@ const MENUS: &[Menu] = &[
         readonly: &[],
         single: false,
     },
-    Menu { path: "system resource", params: &[], required: &[], readonly: &["version"], single: true },
+    Menu {
+        path: "system resource",
+        params: &[],
+        required: &[],
+        readonly: &["version", "uptime"],
+        single: true,
+    },
     Menu { path: "system clock", params: &[], required: &[], readonly: &["date", "time"], single: true },
     Menu {
         path: "system ntp client",

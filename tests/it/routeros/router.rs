@@ -37,8 +37,17 @@ pub(crate) struct Hub {
     /// Host as the router dials it.
     pub(crate) host: String,
     pub(crate) port: i64,
+    /// Preshared keys that it has for some of these, empty for none; the others may have any.
+    pub(crate) preshared: Vec<(String, String)>,
     /// Ports of the router whose packets a stuck NAT entry swallows.
     pub(crate) stuck_ports: Vec<i64>,
+}
+
+impl Hub {
+    fn accepts(&self, public_key: &str, preshared: &str) -> bool {
+        let wanted = self.preshared.iter().find(|(k, _)| k == public_key);
+        self.knows.iter().any(|k| k == public_key) && wanted.is_none_or(|(_, p)| p == preshared)
+    }
 }
 
 /// A router, bare or with the stock configuration.
@@ -59,6 +68,10 @@ pub(crate) struct Router {
     pub(crate) log: Vec<String>,
     /// Whether disabling a peer makes the router forget its last handshake: not documented.
     pub(crate) forgets: bool,
+    /// Whether a new private key alone makes the router call anew: not documented.
+    pub(crate) lazy: bool,
+    /// Whether an echo goes out: an account may lack the policy for it.
+    pub(crate) pings: bool,
     /// Whether the running script may read keys: netwatch may not.
     pub(super) sensitive: bool,
     /// When set, the n-th write from now fails: a fault in the middle.
@@ -79,6 +92,8 @@ impl Router {
             names: vec!["vpn.example.com".into()],
             log: Vec::new(),
             forgets: false,
+            lazy: false,
+            pings: true,
             sensitive: true,
             fail_write: None,
         };
@@ -226,8 +241,8 @@ impl Router {
         let now = self.now;
         for (name, value) in values {
             // A peer that is switched on, or whose key changes, calls anew.
-            if path.starts_with("interface wireguard") && old.get(&name) != Some(&value) && name != "comment"
-            {
+            let silent = name == "comment" || name == "preshared-key" || (name == "private-key" && self.lazy);
+            if path.starts_with("interface wireguard") && old.get(&name) != Some(&value) && !silent {
                 self.end_sessions(id);
             }
             if name == "disabled" && value == Value::Bool(true) && self.forgets {
@@ -306,9 +321,11 @@ impl Router {
         }
     }
 
-    /// A packet for the hub: without keepalive only this makes a peer call.
-    pub(super) fn send_to_hub(&mut self) {
-        self.settle_peers(true);
+    /// An echo to the hub: without keepalive only a packet makes a peer call.
+    pub(super) fn ping(&mut self, address: &str) {
+        if address == "10.0.0.1" && self.pings {
+            self.settle_peers(true);
+        }
     }
 
     fn end_sessions(&mut self, id: u32) {
@@ -357,7 +374,7 @@ impl Router {
                 && host == self.hub.host
                 && peer.get("endpoint-port") == Value::Num(self.hub.port)
                 && peer.get("public-key").to_string() == self.hub.public_key
-                && self.hub.knows.contains(&public_key(i))
+                && self.hub.accepts(&public_key(i), &peer.get("preshared-key").to_string())
                 && !self.hub.stuck_ports.iter().any(|p| i.get("listen-port") == Value::Num(*p))
         })
     }

@@ -283,11 +283,16 @@ impl<'r> Run<'r> {
                     (first.to_string(), args.get(1).map(ToString::to_string).unwrap_or_default());
                 return Ok(text.find(&part).map_or(Value::Nil, |at| Value::Num(number(at))));
             }
-            ":resolve" => {
-                if Self::named(command, "server").is_some() {
-                    self.router.send_to_hub();
-                    return self.fail("failure: dns name does not exist");
+            // In the background: nothing is waited for, and nobody hears of a failure.
+            ":execute" => {
+                let minor = self.router.minor();
+                let file = super::parse::parse(&first.to_string(), minor);
+                if file.error.is_none() {
+                    let _ = Run::new(self.router).file(&file.statements);
                 }
+            }
+            "ping" => self.router.ping(&first.to_string()),
+            ":resolve" => {
                 if !self.router.names.contains(&first.to_string()) {
                     return self.fail("failure: dns name does not exist");
                 }
@@ -402,7 +407,10 @@ impl<'r> Run<'r> {
     fn single(&self, path: &'static str) -> Option<Row> {
         let value = |name: &str, text: &str| (name.to_owned(), Value::str(text));
         let values = match path {
-            "system resource" => BTreeMap::from([value("version", &self.router.version)]),
+            "system resource" => BTreeMap::from([
+                value("version", &self.router.version),
+                ("uptime".to_owned(), Value::Time(self.router.now)),
+            ]),
             "system clock" => BTreeMap::from([value("date", &self.router.date), value("time", "11:14:05")]),
             _ => return self.router.rows_of(path).next().cloned(),
         };

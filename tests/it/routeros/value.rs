@@ -173,6 +173,7 @@ pub(super) fn apply(op: Op, a: &Value, b: &Value) -> Result<Value, String> {
         (Op::Plus, Num(x), Num(y)) => Num(x + y),
         (Op::Plus, Time(x), Time(y)) => Time(x + y),
         (Op::Minus, Num(x), Num(y)) => Num(x - y),
+        (Op::Minus, Time(x), Time(y)) => Time(x - y),
         (Op::ShiftLeft, Ip(x), Num(y)) => {
             Ip(Ipv4Addr::from(u32::try_from((u64::from(u32::from(*x)) << y) & 0xffff_ffff).unwrap_or(0)))
         }

@@ -343,7 +343,7 @@ fn a_router_that_makes_its_own_key_prints_it_with_the_command_for_the_hub() {
     other.given("interface wireguard", &[("name", "wg-office")]);
     let outcome = spoke.run(Install, &mut other);
     assert!(
-        outcome.last().contains("the hub knows another key; run there: iwas-wg peer provision cafe"),
+        outcome.last().contains("the hub knows another key; run there: iwas-wg peer rotate cafe"),
         "{outcome:#?}"
     );
 }

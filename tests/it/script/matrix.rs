@@ -20,16 +20,18 @@ fn template() -> String {
 
 /// Calls `take` with a file name and a script for every combination.
 fn each(mut take: impl FnMut(&str, &str)) {
-    let keys: [(&str, KeyMode, bool, bool); 4] = [
-        ("stored", KeyMode::Stored, true, true),
-        ("once", KeyMode::Once, false, true),
-        ("router", KeyMode::Router, false, false),
-        ("router-known", KeyMode::Router, false, true),
+    // Name, mode, whether the hub has a private key to give, a public one, and the next public one.
+    let keys: [(&str, KeyMode, bool, bool, bool); 5] = [
+        ("stored", KeyMode::Stored, true, true, false),
+        ("once", KeyMode::Once, false, true, false),
+        ("router", KeyMode::Router, false, false, false),
+        ("router-known", KeyMode::Router, false, true, false),
+        ("router-next", KeyMode::Router, false, true, true),
     ];
     let managements =
         [Service::ALL.to_vec(), vec![Service::Icmp], vec![Service::Ssh, Service::Winbox], Vec::new()];
     for kind in Kind::ALL {
-        for (mode_name, mode, has_key, known) in keys {
+        for (mode_name, mode, has_key, known, next) in keys {
             for reach in [Reach::Any, Reach::Network, Reach::Hub] {
                 for (m, management) in managements.iter().enumerate() {
                     // The remaining switches: on or off together, and each alone.
@@ -39,6 +41,7 @@ fn each(mut take: impl FnMut(&str, &str)) {
                         spoke.location.key_mode = mode;
                         spoke.location.public_key = known.then(|| public(7));
                         spoke.private_key = has_key.then_some(7);
+                        spoke.next_key = next.then(|| public(8));
                         spoke.options.reach = reach;
                         spoke.options.management.clone_from(management);
                         spoke.options.watchdog = on(0);
@@ -101,7 +104,7 @@ fn every_combination_parses_on_7_1_without_a_finding() {
             }
         }
     });
-    assert_eq!(count, 4 * 4 * 3 * 4 * 7 + 4 * 3 * 7);
+    assert_eq!(count, 4 * 5 * 3 * 4 * 7 + 5 * 3 * 7);
 }
 
 /// The script inside `iwDog`, as the router would store it.
