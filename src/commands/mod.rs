@@ -15,6 +15,7 @@ mod filter;
 mod generate;
 mod heartbeat;
 mod init;
+mod inventory;
 mod location;
 mod making;
 mod peer;
@@ -54,6 +55,7 @@ pub enum Command {
     Heartbeat(heartbeat::Args),
     Sync(sync::Args),
     Doctor(doctor::Args),
+    Inventory(inventory::Args),
     Backup(backup::BackupArgs),
     Restore(backup::RestoreArgs),
     Completions(completions::Args),
@@ -77,6 +79,7 @@ impl Command {
             Self::Heartbeat(args) => heartbeat::run(&args, ctx),
             Self::Sync(args) => sync::run(&args, ctx),
             Self::Doctor(args) => doctor::run(&args, ctx),
+            Self::Inventory(args) => inventory::run(&args, ctx),
             Self::Backup(args) => backup::backup(&args, ctx),
             Self::Restore(args) => backup::restore(&args, ctx),
             Self::Completions(args) => completions::run(&args, ctx),

@@ -1,5 +1,9 @@
 //! The shapes of `--json`: one object, `schema_version` first, every key always there.
 
+mod inventory;
+
+pub use inventory::{Inventory, Variables};
+
 use crate::{
     error::{Error, Fault},
     model::{Counts, Description, Location, Org, State},

@@ -129,8 +129,8 @@ fn a_file_of_conflicts_alone_is_a_conflict() {
     hub.add("there");
     let file = write(&hub, "fleet.csv", "name\nthere\n");
     assert_eq!(hub.run(&["location", "import", &file]).code, 4);
-    let many: String = (0..300).map(|n| format!("n{n}\n")).collect();
-    let file = write(&hub, "many.csv", &format!("name\n{many}"));
+    let many: String = (0..300).map(|n| format!("n{n}")).collect::<Vec<_>>().join("\n");
+    let file = write(&hub, "many.csv", &format!("name\n{many}\n"));
     let run = hub.run(&["location", "import", &file]).code(4);
     assert_eq!(
         run.error(),
