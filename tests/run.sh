@@ -31,6 +31,8 @@ needed=(
   strace:strace
   cc:gcc
   python3:python3
+  ansible-playbook:ansible
+  ssh:openssh-client
 )
 missing=()
 for entry in "${needed[@]}"; do
