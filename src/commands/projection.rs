@@ -61,14 +61,19 @@ pub(super) struct ConfPlan {
 
 impl ConfPlan {
     /// Writes the file if it differs.
+    ///
+    /// # Errors
+    /// [`Kind::Denied`] without permission, else [`Kind::Device`]: the store is not to blame.
     pub(super) fn save(&self, settings: &Settings) -> Result<(), Error> {
-        if self.rewrite.changed {
-            if let Some(dir) = settings.conf.parent() {
-                fsx::create_dir(dir, 0o700)?;
-            }
-            fsx::replace(&settings.conf, &self.rewrite.text, 0o600)?;
+        if !self.rewrite.changed {
+            return Ok(());
         }
-        Ok(())
+        let dir = settings.conf.parent().map_or(Ok(()), |dir| fsx::create_dir(dir, 0o700));
+        let saved = dir.and_then(|()| fsx::replace(&settings.conf, &self.rewrite.text, 0o600));
+        saved.map(|_| ()).map_err(|e| match Error::from(e) {
+            e if e.kind == Kind::Failed => e.as_kind(Kind::Device),
+            e => e,
+        })
     }
 
     /// Warns of what other hands have put into the file.

@@ -66,6 +66,10 @@ struct RenderArgs {
     #[arg(long, value_name = "FORMAT", default_value = "routeros")]
     format: Format,
     /// Append this file, with its placeholders filled in
+    ///
+    /// A placeholder such as {{name}} stands outside of quotes and becomes a RouterOS string. What is
+    /// added with comment={{comment}} belongs to the script: install may take it away before these
+    /// lines add it again, and remove takes it away for good.
     #[arg(long, value_name = "FILE")]
     template: Option<PathBuf>,
 }

@@ -63,10 +63,12 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
         }
     }
     if differs && !dry_run {
-        conf.save(&settings)?;
-        if !plan.is_empty() {
-            projection::apply(ctx, &settings, &hub, &plan, &projection::extras(&settings))?;
-        }
+        // A disk that takes no conf must not keep the interface from its peers, nor the other way round.
+        let saved = conf.save(&settings);
+        let extras = projection::extras(&settings);
+        let applied =
+            if plan.is_empty() { Ok(()) } else { projection::apply(ctx, &settings, &hub, &plan, &extras) };
+        saved.and(applied)?;
     }
     let report = HubChange {
         changed: differs && !dry_run,

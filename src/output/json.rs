@@ -263,7 +263,8 @@ pub struct ScriptReport<'a> {
     pub prefix_length: u8,
     /// `null` where the hub does not have it.
     pub private_key: Option<&'a str>,
-    /// `null` where the peer has none.
+    /// Only there where the peer has one: the other keys are a promise that programs may hold us to.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub preshared_key: Option<&'a str>,
     /// The hub's public key.
     pub server_public_key: String,

@@ -145,8 +145,12 @@ impl Ui {
         }
     }
 
-    /// Warns: everything worked, but somebody should look.
+    /// Warns: everything worked, but somebody should look. Silent with `-q`, which asks for results
+    /// and errors only.
     pub fn warn(&mut self, text: &str) {
+        if self.style.quiet {
+            return;
+        }
         if self.style.json {
             self.held.push(serde_json::to_string(&json::WarningReport::new(text)).unwrap_or_default());
         } else {

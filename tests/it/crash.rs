@@ -1,6 +1,6 @@
 //! Killed at every system call, and with a disk that fails at every write: afterwards `sync`
-//! alone brings store and conf in line, no address is given twice, and no key that was shown is
-//! lost.
+//! alone brings store and conf in line, each command was carried out whole or not at all, no address
+//! is given twice, and no key that was shown or reported stored is lost.
 //!
 //! strace(1) counts the calls of one undisturbed run, then the same run is repeated once for each
 //! call, killed at its entry or told that it failed.
@@ -110,8 +110,51 @@ fn calls(template: &Path, args: &[&str]) -> BTreeMap<String, usize> {
     counts
 }
 
+/// All that a command may change of a location, but for keys that are made anew each time.
+fn digest(locations: &serde_json::Value) -> Vec<String> {
+    let all = locations["locations"].as_array().expect("locations").iter();
+    all.map(|l| format!("{} {} {} {}", l["name"], l["vpn_ip"], l["org"], l["tags"])).collect()
+}
+
+/// The fleet before a command and after it.
+type Outcomes = [Vec<String>; 2];
+
+fn outcomes(template: &Path, args: &[&str]) -> Outcomes {
+    let dir = tempfile::tempdir().expect("directory");
+    let root = dir.path().join("root");
+    copy(template, &root);
+    let list = || {
+        let output = iwas_wg(&root, &["--json", "location", "list"]).output().expect("run");
+        digest(&serde_json::from_slice(&output.stdout).expect("list"))
+    };
+    let before = list();
+    assert!(iwas_wg(&root, args).output().expect("run").status.success(), "{args:?} failed undisturbed");
+    [before, list()]
+}
+
+/// How a run that was told of a fault may end: not in a panic, and not in silence.
+fn examine_ending(disturbed: &Output, now: &Vec<String>, [before, after]: &Outcomes) -> Result<(), String> {
+    let Some(code) = disturbed.status.code() else {
+        return Ok(());
+    };
+    if code == 0 {
+        let whole = serde_json::from_slice::<serde_json::Value>(&disturbed.stdout).is_ok();
+        return if whole && now == after { Ok(()) } else { Err("success was told of nothing".into()) };
+    }
+    let stderr = String::from_utf8_lossy(&disturbed.stderr);
+    let told = stderr.lines().last().and_then(|l| serde_json::from_str::<serde_json::Value>(l).ok());
+    // Where the fault hit standard error itself, only the exit code is left.
+    if told.is_some_and(|e| e["error"]["exit"] != code) || !(1..=9).contains(&code) {
+        return Err(format!("exit {code}, and said: {stderr}"));
+    }
+    if code == 9 && before != after && now == before {
+        return Err("exit 9 without a commit".into());
+    }
+    Ok(())
+}
+
 /// What must hold after any disturbance.
-fn examine(root: &Path, disturbed: &Output) -> Result<(), String> {
+fn examine(root: &Path, disturbed: &Output, outcomes: &Outcomes) -> Result<(), String> {
     let said = |o: &Output| String::from_utf8_lossy(&o.stderr).into_owned();
     let run = |args: &[&str]| iwas_wg(root, args).output().expect("run");
     let sync = run(&["sync"]);
@@ -123,6 +166,11 @@ fn examine(root: &Path, disturbed: &Output) -> Result<(), String> {
     }
     let list = run(&["--json", "location", "list"]);
     let list: serde_json::Value = serde_json::from_slice(&list.stdout).map_err(|e| e.to_string())?;
+    let now = digest(&list);
+    if !outcomes.contains(&now) {
+        return Err(format!("half of it was done: {now:?}"));
+    }
+    examine_ending(disturbed, &now, outcomes)?;
     let locations = list["locations"].as_array().ok_or("no list")?;
     let conf = fs::read_to_string(root.join("etc/wireguard/wg0.conf")).map_err(|e| e.to_string())?;
     let mut addresses = BTreeSet::new();
@@ -144,11 +192,26 @@ fn examine(root: &Path, disturbed: &Output) -> Result<(), String> {
         let (action, l) = (report["action"].as_str().unwrap_or_default(), &report["location"]);
         let there =
             locations.iter().any(|x| x["name"] == l["name"] && x["vpn_public_key"] == l["vpn_public_key"]);
+        let kept = report["replaced"].as_str();
+        if report["changed"] == true && kept.is_some_and(|kept| !Path::new(kept).exists()) {
+            return Err("the replaced store was reported kept and is not there".into());
+        }
         if report["changed"] == true && there != (action != "removed") && !l.is_null() {
             return Err(format!("{action} was reported and is not so"));
         }
     }
     imported(root, locations, disturbed)?;
+    // A stored key can be shown again, whoever has seen it or not.
+    if locations.iter().any(|l| l["name"] == "epsilon" && l["key_mode"] == "stored") {
+        let script = run(&["script", "render", "epsilon", "--format", "json"]);
+        let script: serde_json::Value =
+            serde_json::from_slice(&script.stdout).map_err(|e| format!("{e}: {}", said(&script)))?;
+        let key = script["private_key"].as_str().ok_or("a stored key is lost")?;
+        let shown = String::from_utf8_lossy(&disturbed.stdout);
+        if shown.ends_with("}\n") && !shown.contains(key) {
+            return Err("another key was stored than shown".into());
+        }
+    }
     for entry in ["etc/wireguard", "var/lib/iwas-wg"] {
         for file in fs::read_dir(root.join(entry)).map_err(|e| e.to_string())? {
             let name = file.map_err(|e| e.to_string())?.file_name();
@@ -194,6 +257,7 @@ fn imported(root: &Path, locations: &[serde_json::Value], disturbed: &Output) ->
 
 /// Repeats a command with each of the disturbances on two threads; returns how many there were.
 fn disturb(template: &Path, args: &[&str], disturbances: &[String]) -> usize {
+    let outcomes = outcomes(template, args);
     let next = AtomicUsize::new(0);
     let failures = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
@@ -204,7 +268,7 @@ fn disturb(template: &Path, args: &[&str], disturbances: &[String]) -> usize {
                     let root: PathBuf = dir.path().join("root");
                     copy(template, &root);
                     let output = traced(&root, &["-o", "/dev/null", "-e", inject], args);
-                    if let Err(why) = examine(&root, &output) {
+                    if let Err(why) = examine(&root, &output, &outcomes) {
                         failures.lock().expect("lock").push(format!("{args:?} with {inject}: {why}"));
                     }
                 }

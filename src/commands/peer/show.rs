@@ -5,7 +5,7 @@ use crate::{
     access::Permission,
     commands::{Context, Outcome, context::require, location_names},
     error::{Error, Kind},
-    model::LocationName,
+    model::{LocationName, plan::WantedPeer},
     output::json::{Envelope, PeerReport, PeerShow, state_of, time},
 };
 use ipnet::IpNet;
@@ -31,7 +31,7 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
             .hint(format!("run \"iwas-wg peer provision {name}\"")));
     };
     let peer = store.wanted_peer(&name)?;
-    let allowed: Vec<IpNet> = peer.iter().flat_map(|p| p.allowed_ips()).collect();
+    let allowed: Vec<IpNet> = peer.iter().flat_map(WantedPeer::allowed_ips).collect();
     if ctx.ui.is_json() {
         ctx.ui.json(&Envelope::new(PeerShow { peer: PeerReport::new(&l, &allowed) }))?;
         return Ok(Outcome::Done);
