@@ -21,6 +21,15 @@ impl Scope {
         }
     }
 
+    /// What both reach: for a command that needs two permissions.
+    #[must_use]
+    pub fn within(&self, other: &Self) -> Self {
+        match (self, other) {
+            (Self::All, scope) | (scope, Self::All) => scope.clone(),
+            (Self::Orgs(a), Self::Orgs(b)) => Self::Orgs(a & b),
+        }
+    }
+
     /// Whether it is the whole fleet, and so the hub itself.
     pub fn is_all(&self) -> bool {
         *self == Self::All

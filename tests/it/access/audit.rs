@@ -168,8 +168,8 @@ fn a_restored_store_has_the_record_of_it() {
 fn a_copy_of_each_record_goes_to_syslog_and_its_absence_stops_nothing() {
     let hub = hub();
     let socket = hub.path("log");
-    let section = format!("[access]\nsyslog = {:?}\n\n[access.roles]", socket.to_str().expect("path"));
-    hub.edit_settings("[access.roles]", &section);
+    let section = format!("\n[access]\nsyslog = {:?}\n\n[access.roles]\n", socket.to_str().expect("path"));
+    hub.edit_settings("\n[access.roles]\n", &section);
     hub.run(&["location", "set", "own", "--tag", "no=listener"]).ok();
     let log = UnixDatagram::bind(&socket).expect("bind");
     log.set_nonblocking(true).expect("nonblocking");
