@@ -6,7 +6,7 @@ use crate::{
     error::{Error, Kind},
     output::{Style, Ui},
 };
-use clap::{CommandFactory, Parser, error::ErrorKind};
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, error::ErrorKind};
 use std::ffi::OsString;
 
 /// Onboard MikroTik routers to a WireGuard hub and know which site is dark
@@ -41,8 +41,10 @@ pub fn complete() {
 /// Runs the program and returns its exit code.
 pub fn run(args: impl IntoIterator<Item = OsString>, env: &mut Env) -> u8 {
     let args: Vec<OsString> = args.into_iter().collect();
-    let cli = match Cli::try_parse_from(&args) {
-        Ok(cli) => cli,
+    let parsed = command().try_get_matches_from(&args);
+    let parsed = parsed.and_then(|m| Cli::from_arg_matches(&m).map(|cli| (cli, asked(&m))));
+    let (cli, asked) = match parsed {
+        Ok(parsed) => parsed,
         Err(e) => {
             let json = args.iter().any(|a| a == "--json");
             let mut ui = Ui::new(env, Style { json, ..Style::default() });
@@ -60,13 +62,25 @@ pub fn run(args: impl IntoIterator<Item = OsString>, env: &mut Env) -> u8 {
             match outcome {
                 Outcome::Done => 0,
                 Outcome::Differs => Kind::Differs.exit(),
+                Outcome::Forbidden => Kind::Denied.exit(),
             }
         }
         Err(e) => {
+            let e = ctx.refused(&asked, e);
             ctx.ui.error(&e);
             e.kind.exit()
         }
     }
+}
+
+/// The locations that the command line names, for the record of a refusal.
+fn asked(matches: &ArgMatches) -> Vec<String> {
+    let mut leaf = matches;
+    while let Some((_, below)) = leaf.subcommand() {
+        leaf = below;
+    }
+    let of = |id| leaf.try_get_many::<String>(id).ok().flatten().into_iter().flatten().cloned();
+    ["name", "names", "old", "host", "location"].into_iter().flat_map(of).collect()
 }
 
 /// Help and version go to standard output; anything else is one line, a hint and exit 2.

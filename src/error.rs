@@ -220,6 +220,10 @@ impl From<VaultError> for Error {
             VaultError::BadIdentity { .. } => {
                 Self::new(Kind::Denied, message).hint("name another in keys.identity")
             }
+            VaultError::Protected { .. } => {
+                Self::new(Kind::Denied, message).hint("run it on a terminal, without --json and --no-input")
+            }
+            VaultError::WrongPassphrase { .. } => Self::new(Kind::Denied, message).hint("try again"),
             VaultError::WrongIdentity { .. } => {
                 Self::new(Kind::Denied, message).hint("use the identity of one of its recipients")
             }

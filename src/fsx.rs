@@ -8,11 +8,17 @@
 mod stage;
 
 pub use stage::Stage;
+mod rights;
+
+pub use rights::{others_can_change, with_rights_of};
 
 use std::{
     fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError},
     io::{self, Read, Seek, Write},
-    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown},
+    os::unix::{
+        fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown},
+        net::UnixDatagram,
+    },
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
@@ -64,6 +70,18 @@ pub fn read(path: &Path) -> Result<Option<Vec<u8>>, FsError> {
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(e) => Err(failed("read", path)(e)),
     }
+}
+
+/// Sends one line to the system's log, under its facility for security; nobody waits for it, and
+/// nobody is told if the log is not there.
+pub fn syslog(socket: &Path, is_warning: bool, line: &str) {
+    const AUTHPRIV: u8 = 10 << 3;
+    let severity = if is_warning { 4 } else { 6 };
+    let message = format!("<{}>iwas-wg[{}]: {line}", AUTHPRIV + severity, std::process::id());
+    let _ = UnixDatagram::unbound().and_then(|s| {
+        s.set_nonblocking(true)?;
+        s.send_to(message.as_bytes(), socket)
+    });
 }
 
 /// Whether both names lead to one file. Looks without opening, which can

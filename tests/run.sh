@@ -33,6 +33,11 @@ needed=(
   python3:python3
   ansible-playbook:ansible
   ssh:openssh-client
+  sudo:sudo
+  useradd:passwd
+  setpriv:util-linux
+  age:age
+  ssh-keygen:openssh-client
 )
 missing=()
 for entry in "${needed[@]}"; do

@@ -1,13 +1,7 @@
 //! `iwas-wg completions`: the one-line loaders, and the names they complete.
 
-use super::{Context, Outcome};
-use crate::{
-    env::Env,
-    error::Error,
-    model::Scope,
-    settings::{Places, Settings},
-    store::Store,
-};
+use super::{Context, Outcome, caller::settings_of};
+use crate::{env::Env, error::Error, store::Store};
 use clap_complete::CompletionCandidate;
 
 /// Print the completion loader of a shell
@@ -38,12 +32,10 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
 
 /// All location names with their address; nothing at all if anything is in the way.
 pub fn location_names() -> Vec<CompletionCandidate> {
-    let env = Env::real();
-    let places = Places::new(None, None, None, &env.vars, env.is_root);
-    let found = Settings::load(places, &env.vars)
-        .ok()
-        .and_then(|s| Store::open_to_read(&s.places.database).ok())
-        .and_then(|store| store.locations(&Scope::All).ok());
+    let found = settings_of(&mut Env::real()).and_then(|(settings, scope)| {
+        let store = Store::open_to_read(&settings.places.database).ok()?;
+        store.locations(&scope).ok()
+    });
     let candidate = |l: crate::model::Location| {
         CompletionCandidate::new(l.name.as_str()).help(l.vpn_ip.map(|a| a.to_string().into()))
     };

@@ -24,6 +24,7 @@ enum What {
 
 pub(super) fn run(args: Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
     let What::Man { dir } = args.what;
+    ctx.enter_hub("generate man")?;
     fsx::create_dir(&dir, 0o755)?;
     let mut root = (ctx.definition)();
     root.build();

@@ -4,9 +4,12 @@
 //! command joins the rooms and hands results to the `Ui`. Every change goes the same way: read,
 //! plan, prepare all that can fail, commit, project onto conf and interface, print.
 
+mod access;
 mod adopt;
+mod audit;
 mod backup;
 mod batch;
+mod caller;
 mod completions;
 mod context;
 mod doctor;
@@ -22,6 +25,7 @@ mod peer;
 mod projection;
 mod provisioning;
 mod script;
+mod secrets;
 mod sheet;
 mod status;
 mod sync;
@@ -39,6 +43,8 @@ pub enum Outcome {
     Done,
     /// It was asked whether something differs, and it does.
     Differs,
+    /// It was asked whether somebody may do something, and they may not.
+    Forbidden,
 }
 
 /// The verbs and nouns of the program; the help of each stands at its arguments.
@@ -56,6 +62,9 @@ pub enum Command {
     Sync(sync::Args),
     Doctor(doctor::Args),
     Inventory(inventory::Args),
+    Access(access::Args),
+    Audit(audit::Args),
+    Secrets(secrets::Args),
     Backup(backup::BackupArgs),
     Restore(backup::RestoreArgs),
     Completions(completions::Args),
@@ -80,6 +89,9 @@ impl Command {
             Self::Sync(args) => sync::run(&args, ctx),
             Self::Doctor(args) => doctor::run(&args, ctx),
             Self::Inventory(args) => inventory::run(&args, ctx),
+            Self::Access(args) => access::run(args, ctx),
+            Self::Audit(args) => audit::run(args, ctx),
+            Self::Secrets(args) => secrets::run(args, ctx),
             Self::Backup(args) => backup::backup(&args, ctx),
             Self::Restore(args) => backup::restore(&args, ctx),
             Self::Completions(args) => completions::run(&args, ctx),

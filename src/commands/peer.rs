@@ -9,8 +9,8 @@ use super::{
     location::report,
     projection::{apply, claimed, extras, project},
     provisioning::{
-        KeyRequest, check_recipients, choose_address, endpoint, install_script, lost_key, prepare,
-        refuse_taken_key,
+        KeyRequest, SCRIPT_KEPT, check_recipients, choose_address, endpoint, install_script, lost_key,
+        prepare, refuse_taken_key, shows_script,
     },
 };
 use crate::{
@@ -89,7 +89,7 @@ fn reset(args: &ResetArgs, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
     let name: LocationName = args.name.parse()?;
     let settings = ctx.enter("peer reset", Permission::PeerWrite)?;
     let _lock = ctx.lock(&settings)?;
-    let store = Context::store(&settings)?;
+    let mut store = Context::store(&settings)?;
     let location = require(&store, &ctx.scope, &name)?;
     let Some(peer) = store.wanted_peer(&name)? else {
         if location.public_key.is_some() {
@@ -106,6 +106,7 @@ fn reset(args: &ResetArgs, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
     // Both in one message: there is no moment at which the address is nobody's for long.
     let plan = Plan { remove_peers: vec![peer.public_key], set_peers: vec![peer], ..Plan::default() };
     apply(ctx, &settings, &store.hub()?, &plan, &extras(&settings)).map_err(|e| e.as_kind(Kind::Device))?;
+    store.record(&ctx.deed(Some(&location)))?;
     report(ctx, "reset", false, &location, None, &format!("the hub has forgotten the sessions of {name}"))?;
     Ok(Outcome::Done)
 }
@@ -133,10 +134,11 @@ fn provision(args: &ProvisionArgs, ctx: &mut Context<'_>) -> Result<Outcome, Err
             .hint("run its script first; it prints the --public-key to give here"));
     }
     let hub = store.hub()?;
+    let shows = shows_script(ctx, location.org.as_ref(), request)?;
     endpoint(&settings)?;
-    refuse_taken_key(&store, request)?;
+    refuse_taken_key(&store, &ctx.scope, request)?;
     let pool = settings.pool.clone().without(&claimed(&settings, &store, &hub)?);
-    let vpn_ip = choose_address(&settings, &store, &pool, location.vpn_ip, Some(&name))?;
+    let vpn_ip = choose_address(&settings, &store, &ctx.scope, &pool, location.vpn_ip, Some(&name))?;
     check_recipients(&settings, request)?;
     let is_chosen = location.vpn_ip.is_some();
     location.vpn_ip = Some(vpn_ip);
@@ -165,11 +167,11 @@ fn provision(args: &ProvisionArgs, ctx: &mut Context<'_>) -> Result<Outcome, Err
     let peer = WantedPeer::new(prepared.public_key, vpn_ip);
     let difference = Plan { set_peers: vec![peer], ..Plan::default() };
     let projected = project(ctx, &settings, &store, &difference);
-    let said = format!("provisioned {name} at {vpn_ip}");
-    if prepared.private_key().is_some() {
+    let said = format!("provisioned {name} at {vpn_ip}{}", if shows { "" } else { SCRIPT_KEPT });
+    if shows && prepared.private_key().is_some() {
         ctx.warn_if_public();
     }
-    let printed = report(ctx, "provisioned", false, &location, Some(&script), &said)
+    let printed = report(ctx, "provisioned", false, &location, shows.then_some(script.as_str()), &said)
         .and_then(|()| ctx.ui.flush())
         .map_err(|e| lost_key(e, &location));
     projected.and(printed).map(|()| Outcome::Done)

@@ -78,6 +78,10 @@ impl ConfPlan {
 
     /// Warns of what other hands have put into the file.
     pub(super) fn warn(&self, ctx: &mut Context<'_>, settings: &Settings) {
+        // What the conf holds besides is nobody's part of the fleet.
+        if !ctx.scope.is_all() {
+            return;
+        }
         let conf = settings.conf.display();
         if let Some(what) = self.overwriting {
             ctx.ui.warn(&format!("{conf} has {what}: wg-quick will overwrite it; remove that line"));

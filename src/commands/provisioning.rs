@@ -2,11 +2,12 @@
 
 use super::Context;
 use crate::{
+    access::Permission,
     error::{Error, Kind},
-    model::{KeyMode, Location, LocationName, Pool, PrivateKey, PublicKey},
+    model::{KeyMode, Location, LocationName, Org, Pool, PrivateKey, PublicKey, Scope},
     script::{Kind as ScriptKind, Site, render},
     settings::Settings,
-    store::{Hub, NewPeer, Store},
+    store::{Hub, NewPeer, Store, StoreError},
     vault::{Recipients, VaultError},
 };
 use std::net::Ipv4Addr;
@@ -81,7 +82,7 @@ impl Prepared {
 }
 
 /// Refuses a given key that is another's; also for a dry run, which must not promise too much.
-pub(super) fn refuse_taken_key(store: &Store, request: KeyRequest) -> Result<(), Error> {
+pub(super) fn refuse_taken_key(store: &Store, scope: &Scope, request: KeyRequest) -> Result<(), Error> {
     let Some(public_key) = request.public_key else {
         return Ok(());
     };
@@ -90,10 +91,34 @@ pub(super) fn refuse_taken_key(store: &Store, request: KeyRequest) -> Result<(),
             .hint("give the key that the router printed"));
     }
     if let Some(holder) = store.holder_of_key(&public_key)? {
-        return Err(Error::new(Kind::Conflict, format!("public key {public_key} belongs to {holder:?}"))
+        let named = seen(store, scope, &holder)?;
+        let taken = if named { format!("belongs to {holder:?}") } else { "is taken".to_owned() };
+        return Err(Error::new(Kind::Conflict, format!("public key {public_key} {taken}"))
             .hint("every router has a key of its own"));
     }
     Ok(())
+}
+
+/// What is said instead of a script.
+pub(super) const SCRIPT_KEPT: &str = "; its script is for somebody with net:router:script";
+
+/// Whether the caller gets the script with the key that is to be made. Without that right a stored
+/// key can be made all the same: somebody else will render its script.
+///
+/// # Errors
+/// [`Kind::Denied`] where this would be the only showing of the key.
+pub(super) fn shows_script(ctx: &Context<'_>, org: Option<&Org>, request: KeyRequest) -> Result<bool, Error> {
+    match ctx.require(Permission::RouterScript, org) {
+        Err(e) if request.mode == KeyMode::Once => {
+            Err(e.hint("use --key-mode stored, and leave the script to others"))
+        }
+        other => Ok(other.is_ok()),
+    }
+}
+
+/// Whether a location exists for the caller: what it holds is taken, but by whom is not told else.
+fn seen(store: &Store, scope: &Scope, name: &str) -> Result<bool, Error> {
+    Ok(scope.is_all() || store.location(&name.parse()?)?.is_some_and(|l| scope.covers(l.org.as_ref())))
 }
 
 /// Whether the key can be sealed, before it is promised.
@@ -126,7 +151,7 @@ pub(super) fn prepare(
     request: KeyRequest,
 ) -> Result<Option<Prepared>, Error> {
     if let Some(public_key) = request.public_key {
-        refuse_taken_key(store, request)?;
+        refuse_taken_key(store, &ctx.scope, request)?;
         return Ok(Some(Prepared::given(public_key, request.mode)));
     }
     if request.mode == KeyMode::Router {
@@ -140,12 +165,20 @@ pub(super) fn prepare(
 pub(super) fn choose_address(
     settings: &Settings,
     store: &Store,
+    scope: &Scope,
     pool: &Pool,
     wanted: Option<Ipv4Addr>,
     own: Option<&LocationName>,
 ) -> Result<Ipv4Addr, Error> {
     let Some(address) = wanted else {
-        return Ok(store.next_address(pool)?);
+        return store.next_address(pool).map_err(|e| match e {
+            // How many the others have is not for everybody.
+            StoreError::Exhausted(e) if !scope.is_all() => {
+                Error::new(Kind::Conflict, format!("no free address left in {}", e.network))
+                    .hint("ask an admin of the hub for a wider network")
+            }
+            e => e.into(),
+        });
     };
     let conflict = |reason: String| {
         Error::new(Kind::Conflict, format!("address {address} {reason}"))
@@ -159,12 +192,16 @@ pub(super) fn choose_address(
         });
     }
     if pool.admits(address).is_err() {
+        if !scope.is_all() {
+            return Err(conflict("is taken".to_owned()));
+        }
         let conf = settings.conf.display();
         return Err(conflict(format!("is held by a peer of {conf} that is not in the store")));
     }
     match store.holder_of_address(address)? {
         Some(holder) if own.is_none_or(|o| o.as_str() != holder) => {
-            Err(conflict(format!("is held by {holder:?}")))
+            let named = seen(store, scope, &holder)?;
+            Err(conflict(if named { format!("is held by {holder:?}") } else { "is taken".to_owned() }))
         }
         _ => Ok(address),
     }

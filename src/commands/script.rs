@@ -98,7 +98,10 @@ pub(super) fn run(args: Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
     }
     let settings = ctx.enter("script render", Permission::RouterScript)?;
     let store = Context::store_to_read(&settings)?;
-    let template = args.template.as_deref().map(read_template).transpose()?;
+    let template = match args.template.as_deref() {
+        Some(path) => Some(ctx.on_behalf(path, || read_template(path))?),
+        None => None,
+    };
     let renderer = Renderer { hub: store.hub()?, settings: &settings, store: &store, kind, template };
     match (name, &args.scripts_dir) {
         (Some(name), dir) => {
@@ -136,16 +139,18 @@ fn one(
     format: Format,
 ) -> Result<Outcome, Error> {
     if is_json(ctx, format) {
-        let key = r.key_for_json(location, None)?;
+        let key = r.key_for_json(ctx, location, None)?;
         let report = r.report(location, key.as_ref())?;
+        r.record(ctx, std::slice::from_ref(location))?;
         if report.holds_secret() {
             ctx.warn_if_public();
         }
         ctx.ui.json(&Envelope::new(report))?;
         return Ok(Outcome::Done);
     }
-    let key = r.private_key(location, None)?;
+    let key = r.private_key(ctx, location, None)?;
     let text = r.text(location, key.as_ref(), format)?;
+    r.record(ctx, std::slice::from_ref(location))?;
     if text.is_secret {
         ctx.warn_if_public();
     }
@@ -165,10 +170,13 @@ fn all(
     locations: &[Location],
     format: Format,
 ) -> Result<Outcome, Error> {
-    let opener = r.opener(locations)?;
+    let opener = r.opener(ctx, locations)?;
+    r.record(ctx, locations)?;
     if is_json(ctx, format) {
-        let keys =
-            locations.iter().map(|l| r.key_for_json(l, opener.as_ref())).collect::<Result<Vec<_>, _>>()?;
+        let keys = locations
+            .iter()
+            .map(|l| r.key_for_json(ctx, l, opener.as_ref()))
+            .collect::<Result<Vec<_>, _>>()?;
         let scripts = locations
             .iter()
             .zip(&keys)
@@ -186,7 +194,7 @@ fn all(
             ctx.ui.warn(&lost(location));
             continue;
         }
-        let key = r.private_key(location, opener.as_ref())?;
+        let key = r.private_key(ctx, location, opener.as_ref())?;
         let text = r.text(location, key.as_ref(), format)?;
         if text.is_secret && !has_warned {
             ctx.warn_if_public();
@@ -218,17 +226,19 @@ fn write(
                 .hint("leave out --format json; --json tells what was written"));
         }
     };
-    let opener = r.opener(locations)?;
-    fsx::create_dir(dir, 0o700)?;
+    let opener = r.opener(ctx, locations)?;
+    ctx.on_behalf(dir, || fsx::create_dir(dir, 0o700))?;
+    r.record(ctx, locations)?;
     let progress = ctx.ui.progress("rendering", locations.len() as u64);
     let (mut written, mut skipped) = (Vec::new(), Vec::new());
     for l in locations {
         if r.is_lost(l) {
             skipped.push(l);
         } else {
-            let key = r.private_key(l, opener.as_ref())?;
+            let key = r.private_key(ctx, l, opener.as_ref())?;
             let path = dir.join(file_name(l.name.as_str(), ending));
-            fsx::replace(&path, r.text(l, key.as_ref(), format)?.text.as_bytes(), 0o600)?;
+            let text = r.text(l, key.as_ref(), format)?.text;
+            ctx.on_behalf(&path, || fsx::replace(&path, text.as_bytes(), 0o600))?;
             written.push(path.display().to_string());
         }
         progress.step();
@@ -280,12 +290,16 @@ impl Renderer<'_> {
     }
 
     /// The identity, where one of these needs it: it is read once, not once for each key.
-    fn opener(&self, locations: &[Location]) -> Result<Option<Opener>, Error> {
+    fn opener(&self, ctx: &Context<'_>, locations: &[Location]) -> Result<Option<Opener>, Error> {
         let stored = locations.iter().any(|l| l.key_mode == KeyMode::Stored);
-        (self.needs_key() && stored)
-            .then(|| Opener::from_file(&self.settings.identity))
-            .transpose()
-            .map_err(Into::into)
+        (self.needs_key() && stored).then(|| ctx.opener(self.settings)).transpose()
+    }
+
+    /// Puts on record that the caller gets the scripts with the keys of these, before they do.
+    fn record(&self, ctx: &Context<'_>, locations: &[Location]) -> Result<(), Error> {
+        let shown: Vec<&Location> =
+            locations.iter().filter(|l| self.needs_key() && !self.is_lost(l)).collect();
+        if shown.is_empty() { Ok(()) } else { ctx.record(self.settings, &shown) }
     }
 
     /// The address of a location that has a peer, or whose router is to make its key.
@@ -297,7 +311,12 @@ impl Renderer<'_> {
     }
 
     /// The private key that a script needs; `None` where it needs none or the router has it.
-    fn private_key(&self, l: &Location, opener: Option<&Opener>) -> Result<Option<PrivateKey>, Error> {
+    fn private_key(
+        &self,
+        ctx: &Context<'_>,
+        l: &Location,
+        opener: Option<&Opener>,
+    ) -> Result<Option<PrivateKey>, Error> {
         Self::address(l)?;
         match l.key_mode {
             KeyMode::Router => Ok(None),
@@ -309,7 +328,7 @@ impl Renderer<'_> {
             .hint(format!("use the script that was printed then, or remove and add {} again", l.name))),
             KeyMode::Stored => match opener {
                 Some(opener) => open_key(opener, self.store, l).map(Some),
-                None => open_key(&Opener::from_file(&self.settings.identity)?, self.store, l).map(Some),
+                None => open_key(&ctx.opener(self.settings)?, self.store, l).map(Some),
             },
         }
     }
@@ -334,13 +353,14 @@ impl Renderer<'_> {
     /// JSON has a place for "not here"; a script without its key would be none.
     fn key_for_json(
         &self,
+        ctx: &Context<'_>,
         l: &Location,
         opener: Option<&Opener>,
     ) -> Result<Option<Zeroizing<String>>, Error> {
         if l.key_mode == KeyMode::Once {
             return Ok(None);
         }
-        Ok(self.private_key(l, opener)?.as_ref().map(PrivateKey::expose))
+        Ok(self.private_key(ctx, l, opener)?.as_ref().map(PrivateKey::expose))
     }
 
     fn report<'b>(

@@ -41,7 +41,7 @@ pub struct Args {
 pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
     let settings = ctx.enter("sync", Permission::HubAdmin)?;
     let _lock = ctx.lock(&settings)?;
-    let store = Context::store(&settings)?;
+    let mut store = Context::store(&settings)?;
     let hub = store.hub()?;
     let mut conf = projection::plan_conf(&settings, &store, &hub, &HashSet::new())?;
     let mut plan = projection::plan_interface(ctx, &settings, &store, &hub)?;
@@ -69,6 +69,7 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
         let applied =
             if plan.is_empty() { Ok(()) } else { projection::apply(ctx, &settings, &hub, &plan, &extras) };
         saved.and(applied)?;
+        store.record(&ctx.deed(None))?;
     }
     let report = HubChange {
         changed: differs && !dry_run,

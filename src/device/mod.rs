@@ -77,6 +77,9 @@ pub struct Applied {
 pub trait Devices {
     /// The interface of this name.
     fn open(&self, name: &InterfaceName, carrier: Carrier) -> Box<dyn Device>;
+
+    /// From now on the environment has no say in which program is started.
+    fn distrust_environment(&mut self) {}
 }
 
 /// Why the interface could not be read or changed.

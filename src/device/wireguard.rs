@@ -22,6 +22,9 @@ use wireguard_control::{
 const ENOTSUP: i32 = 95;
 const EADDRINUSE: i32 = 98;
 
+/// Where programs are looked for on behalf of a person who is not root.
+const FIXED_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
 /// Opens the interfaces of this machine.
 #[derive(Debug)]
 pub struct SystemDevices {
@@ -38,6 +41,10 @@ impl SystemDevices {
 impl Devices for SystemDevices {
     fn open(&self, name: &InterfaceName, carrier: Carrier) -> Box<dyn Device> {
         Box::new(SystemDevice { name: name.clone(), carrier, vars: self.vars.clone() })
+    }
+
+    fn distrust_environment(&mut self) {
+        self.vars = BTreeMap::from([("PATH".to_owned(), FIXED_PATH.to_owned())]);
     }
 }
 

@@ -12,6 +12,7 @@ pub mod key;
 pub mod location;
 pub mod name;
 pub mod net;
+pub mod permission;
 pub mod plan;
 pub mod router;
 pub mod scope;
@@ -24,6 +25,7 @@ pub use key::{PresharedKey, PrivateKey, PublicKey};
 pub use location::{KeyMode, Location, Tags};
 pub use name::{Description, LocationName, Org};
 pub use net::{Pool, Refusal, Reserved};
+pub use permission::{Grant, Grantee, Permission, Rules};
 pub use router::RouterOptions;
 pub use scope::Scope;
 

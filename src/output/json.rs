@@ -3,6 +3,9 @@
 mod inventory;
 
 pub use inventory::{Inventory, Variables};
+mod access;
+
+pub use access::{AuditEndReport, AuditList, AuditVerdict, Check, DeedReport, Right, SecretsReport, Whoami};
 
 use crate::{
     error::{Error, Fault},

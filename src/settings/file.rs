@@ -57,7 +57,8 @@ const KNOWN: &[(&str, &[Key])] = &[
             ("on_change", None),
         ],
     ),
-    ("access", &[]),
+    // What is in it, `rules` knows.
+    ("access", &[("syslog", None)]),
 ];
 
 /// A value as text, with the place it came from.
@@ -130,7 +131,7 @@ impl<'a> File<'a> {
         Ok(file)
     }
 
-    fn origin(&self, span: &Range<usize>) -> String {
+    pub(super) fn origin(&self, span: &Range<usize>) -> String {
         format!("{} line {}", self.path.display(), line_of(self.text, span))
     }
 
@@ -176,11 +177,6 @@ impl<'a> File<'a> {
             hint: Some("remove it: nothing would honour it".into()),
             usage: false,
         };
-        if let Some(access) = self.table.get("access")
-            && access.get_ref().as_table().is_some_and(|t| !t.is_empty())
-        {
-            return Err(refuse(&access.span(), "a rule in [access]"));
-        }
         match self.find("heartbeat", "on_change") {
             Some(v) if v.get_ref().as_array().is_none_or(|a| !a.is_empty()) => {
                 Err(refuse(&v.span(), "heartbeat.on_change"))
@@ -200,7 +196,13 @@ impl<'a> File<'a> {
         Some(Value { text: text.clone(), origin: name.to_owned(), key: None })
     }
 
-    fn mistyped(&self, v: &Spanned<DeValue<'_>>, key: &str, wanted: &str, hint: &str) -> SettingsError {
+    pub(super) fn mistyped(
+        &self,
+        v: &Spanned<DeValue<'_>>,
+        key: &str,
+        wanted: &str,
+        hint: &str,
+    ) -> SettingsError {
         let is = v.get_ref().type_str();
         let article = if is.starts_with(['a', 'i']) { "an" } else { "a" };
         SettingsError {
@@ -208,6 +210,11 @@ impl<'a> File<'a> {
             hint: Some(hint.to_owned()),
             usage: false,
         }
+    }
+
+    /// A whole section, if the file has it.
+    pub(super) fn section(&self, name: &str) -> Option<&DeTable<'a>> {
+        self.table.get(name)?.get_ref().as_table()
     }
 
     pub(super) fn has(&self, section: &str, key: &str) -> bool {
@@ -326,7 +333,7 @@ fn line_of(text: &str, span: &Range<usize>) -> usize {
     1 + text.bytes().take(span.start).filter(|b| *b == b'\n').count()
 }
 
-fn suggest(given: &str, known: &[&str]) -> String {
+pub(super) fn suggest(given: &str, known: &[&str]) -> String {
     let best = known.iter().map(|k| (strsim::damerau_levenshtein(given, k), k)).min();
     match best {
         Some((mistakes, best)) if mistakes <= 1 + given.len() / 4 => format!("did you mean {best:?}?"),

@@ -75,6 +75,21 @@ identity   = {identity}
 offline_after = 180
 # Prometheus textfile; off while empty.
 metrics_file  = ""
+
+# Who may do what. As soon as there is a grant or a role here, only root itself and those who are
+# granted something can use this hub; "iwas-wg access whoami" says what that is. Built-in roles:
+# admin, org-admin, location-manager, viewer. A grant with an org is for its locations only.
+# [access]
+# syslog = "/dev/log"                 # a copy of every record; off while empty
+# [access.roles]
+# night-shift = ["net:location:read", "net:peer:write"]
+# [[access.grants]]
+# group = "noc"
+# role  = "night-shift"
+# [[access.grants]]
+# user = "anna"
+# role = "org-admin"
+# org  = "acme"
 "#,
         interface = quote(i.interface.as_str()),
         endpoint = quote(&endpoint),

@@ -164,6 +164,12 @@ fn examine(root: &Path, disturbed: &Output, outcomes: &Outcomes) -> Result<(), S
     if run(&["sync", "--check"]).status.code() != Some(0) {
         return Err("drift is left after sync".into());
     }
+    for verify in [["audit", "verify"], ["secrets", "verify"]] {
+        let run = run(&verify);
+        if !run.status.success() {
+            return Err(format!("{verify:?}: {}", said(&run)));
+        }
+    }
     let list = run(&["--json", "location", "list"]);
     let list: serde_json::Value = serde_json::from_slice(&list.stdout).map_err(|e| e.to_string())?;
     let now = digest(&list);
@@ -290,6 +296,7 @@ fn commands(hub: &Hub) -> Vec<Vec<String>> {
         words("--json location set alpha --org acme --tag a=b"),
         words("--json sync"),
         words("--json location import ROOT/fleet.csv --scripts-dir ROOT/scripts"),
+        words("--json secrets reseal"),
         [words("--json restore"), vec![backup], words("--yes")].concat(),
     ]
 }

@@ -21,8 +21,8 @@ const ROOMS: &[Room] = &[
     room("model", &[], &["base64", "x25519_dalek"]),
     room("fsx", &["model"], &["tempfile", "rustix"]),
     // The devices are a part of the outside world.
-    room("env", &["model", "device"], &["getrandom", "rustix"]),
-    room("store", &["model", "fsx"], &["rusqlite"]),
+    room("env", &["model", "device"], &["getrandom", "rustix", "nix", "rpassword"]),
+    room("store", &["model", "fsx"], &["rusqlite", "sha2"]),
     room(
         "device",
         &["model"],

@@ -2,6 +2,7 @@
 //! a few dozen runs of the real binary for what only a process can show.
 #![allow(missing_docs, reason = "tests are named by what they show")]
 
+mod access;
 mod addresses;
 mod adopt;
 mod adopt_sources;
@@ -24,6 +25,7 @@ mod remedies;
 mod routeros;
 mod script;
 mod scripts;
+mod sealed;
 mod secrets;
 mod status;
 mod stranger;

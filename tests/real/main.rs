@@ -9,6 +9,7 @@
 mod adoption;
 mod ansible;
 mod bench;
+mod boundary;
 mod hub;
 mod kernel;
 mod netns;

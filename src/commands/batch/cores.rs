@@ -1,6 +1,7 @@
 //! The same work for many things, on all cores.
 
-use crate::error::Error;
+use crate::{commands::context::unforeseen, error::Error};
+use anyhow::Context as _;
 use std::{panic, thread};
 
 /// Splits the things among the cores and works on each part there; the results come back in the
@@ -21,8 +22,10 @@ where
     let (mut things, work) = (things.into_iter(), &work);
     thread::scope(|scope| {
         let parts = (0..cores).map(|_| things.by_ref().take(share).collect::<Vec<_>>());
-        let workers: Vec<_> = parts.map(|part| scope.spawn(move || work(part))).collect();
+        let start = |part| thread::Builder::new().spawn_scoped(scope, move || work(part));
+        let workers: Vec<_> = parts.map(start).collect();
         for worker in workers {
+            let worker = worker.context("cannot start a thread").map_err(unforeseen)?;
             results.extend(worker.join().unwrap_or_else(|panic| panic::resume_unwind(panic))?);
         }
         Ok(results)

@@ -109,15 +109,37 @@ impl Batch {
         scripts_dir: Option<&Path>,
     ) -> Result<Written, Error> {
         self.entries.retain(Entry::is_changed);
-        let mut stage = scripts_dir.map(Stage::begin).transpose()?;
-        let peers = make(ctx, settings, hub, &mut self.entries, stage.as_ref())?;
+        let dir = scripts_dir.unwrap_or(Path::new(""));
+        let mut stage = scripts_dir.map(|dir| ctx.on_behalf(dir, || Stage::begin(dir))).transpose()?;
+        let done = self.commit(ctx, settings, store, hub, stage.as_mut().map(|stage| (dir, stage)));
+        // What is kept and what is taken away lies in the caller's directory, so it takes their rights.
+        let settled: Result<(), Error> = ctx.on_behalf(dir, || -> Result<(), Error> {
+            if let Some(stage) = stage {
+                if done.is_ok() { stage.keep() } else { drop(stage) }
+            }
+            Ok(())
+        });
+        let (scripts, difference) = done?;
+        let projected =
+            if difference.is_empty() { Ok(()) } else { project(ctx, settings, store, &difference) };
+        let scripts = scripts.into_iter().map(|name| dir.join(name).display().to_string()).collect();
+        Ok(Written { scripts, projected: projected.and(settled) })
+    }
 
-        let [others @ .., last] = self.entries.as_slice() else {
-            return Ok(Written { scripts: Vec::new(), projected: Ok(()) });
-        };
+    /// All up to the commit: the names of the scripts, and what is different on the interface now.
+    fn commit(
+        &mut self,
+        ctx: &mut Context<'_>,
+        settings: &Settings,
+        store: &mut Store,
+        hub: &Hub,
+        mut scripts_to: Option<(&Path, &mut Stage)>,
+    ) -> Result<(Vec<String>, Plan), Error> {
+        let to = scripts_to.as_ref().map(|(dir, stage)| (*dir, &**stage));
+        let peers = make(ctx, settings, hub, &mut self.entries, to)?;
+        let mut difference = Plan::default();
         let change = store.change()?;
         change.take_choices(&self.pool, &self.choices)?;
-        let mut difference = Plan::default();
         for (entry, peer) in self.entries.iter().zip(&peers) {
             let l = &entry.after;
             match &entry.before {
@@ -134,29 +156,17 @@ impl Batch {
                 change.insert_peer(&l.name, ip, &peer.new_peer(), l.updated_at)?;
                 difference.set_peers.push(WantedPeer::new(peer.public_key, ip));
             }
+            change.record(&ctx.deed(Some(l)))?;
         }
-        let mut scripts: Vec<String> = self
-            .entries
-            .iter()
-            .filter(|e| stage.is_some() && e.has_script())
-            .map(|e| file_name(e.after.name.as_str(), "rsc"))
-            .collect();
-        scripts.sort();
-        if let Some(stage) = &mut stage {
-            stage.place(&scripts)?;
+        let mut scripts = Vec::new();
+        if let Some((dir, stage)) = &mut scripts_to {
+            let given = self.entries.iter().filter(|e| e.has_script());
+            scripts.extend(given.map(|e| file_name(e.after.name.as_str(), "rsc")));
+            scripts.sort();
+            ctx.on_behalf(dir, || stage.place(&scripts))?;
         }
-        for entry in others {
-            change.record(&ctx.deed(Some(&entry.after)))?;
-        }
-        change.commit(&ctx.deed(Some(&last.after)))?;
-        if let Some(stage) = stage {
-            stage.keep();
-        }
-        let projected =
-            if difference.is_empty() { Ok(()) } else { project(ctx, settings, store, &difference) };
-        let dir = scripts_dir.unwrap_or(Path::new(""));
-        let scripts = scripts.into_iter().map(|name| dir.join(name).display().to_string()).collect();
-        Ok(Written { scripts, projected })
+        change.commit_recorded()?;
+        Ok((scripts, difference))
     }
 }
 
@@ -175,7 +185,7 @@ fn make(
     settings: &Settings,
     hub: &Hub,
     entries: &mut [Entry],
-    stage: Option<&Stage>,
+    scripts_to: Option<(&Path, &Stage)>,
 ) -> Result<Vec<Option<Prepared>>, Error> {
     let mut drawn: Vec<(&mut Entry, Option<PrivateKey>)> = Vec::with_capacity(entries.len());
     for entry in entries {
@@ -184,7 +194,7 @@ fn make(
         drawn.push((entry, key));
     }
     let progress = ctx.ui.progress("locations", drawn.len() as u64);
-    cores::on_all_cores(drawn, |part| {
+    let work = |part: Vec<(&mut Entry, Option<PrivateKey>)>| {
         let recipients = Recipients::parse(&settings.recipients)?;
         let mut made = Vec::with_capacity(part.len());
         for (entry, private_key) in part {
@@ -196,7 +206,7 @@ fn make(
             if let Some(peer) = &peer {
                 entry.after.public_key = Some(peer.public_key);
             }
-            if let (Some(stage), Some(ip), true) = (stage, entry.after.vpn_ip, entry.has_script()) {
+            if let (Some((_, stage)), Some(ip), true) = (scripts_to, entry.after.vpn_ip, entry.has_script()) {
                 let key = peer.as_ref().and_then(Prepared::private_key);
                 let script = install_script(settings, hub, &entry.after, ip, key)?;
                 stage.add(&file_name(entry.after.name.as_str(), "rsc"), script.as_bytes())?;
@@ -205,7 +215,12 @@ fn make(
             made.push(peer);
         }
         Ok(made)
-    })
+    };
+    match scripts_to {
+        // The threads have the rights of the one that starts them.
+        Some((dir, _)) => ctx.on_behalf(dir, || cores::on_all_cores(drawn, work)),
+        None => cores::on_all_cores(drawn, work),
+    }
 }
 
 /// What a batch did, or would do.

@@ -7,8 +7,8 @@ use crate::{
         Context, Outcome,
         projection::{claimed, project},
         provisioning::{
-            KeyRequest, check_recipients, choose_address, endpoint, install_script, lost_key, parse_address,
-            prepare, refuse_taken_key,
+            KeyRequest, SCRIPT_KEPT, check_recipients, choose_address, endpoint, install_script, lost_key,
+            parse_address, prepare, refuse_taken_key, shows_script,
         },
     },
     error::{Error, Kind},
@@ -117,27 +117,40 @@ impl Wish {
 }
 
 pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
-    let wish = Wish::parse(args)?;
+    let mut wish = Wish::parse(args)?;
     let settings = ctx.enter("location add", Permission::LocationWrite)?;
     let key =
         KeyRequest::from_flags(args.key_mode.as_deref(), args.public_key.as_deref(), settings.key_mode)?;
+    wish.org = ctx.owner(wish.org.take(), Permission::LocationWrite)?;
+    let mut shows = false;
+    if !args.no_provision {
+        ctx.require(Permission::PeerWrite, wish.org.as_ref())?;
+        shows = shows_script(ctx, wish.org.as_ref(), key)?;
+    }
     let _lock = ctx.lock(&settings)?;
     let mut store = Context::store(&settings)?;
     let name = &wish.name;
 
     if let Some(existing) = store.location(name)? {
+        if !ctx.scope.covers(existing.org.as_ref()) {
+            return Err(Error::new(Kind::Conflict, format!("location name {:?} is taken", name.as_str()))
+                .hint("choose another name"));
+        }
         return there_already(args, ctx, &wish, &key, &existing);
     }
     let hub = store.hub()?;
     if !args.no_provision {
         endpoint(&settings)?;
-        refuse_taken_key(&store, key)?;
+        refuse_taken_key(&store, &ctx.scope, key)?;
     }
     let pool = settings.pool.clone().without(&claimed(&settings, &store, &hub)?);
     // A location without a peer has no address, unless one was chosen for it.
     let wants_address = !args.no_provision || wish.vpn_ip.is_some();
-    let vpn_ip =
-        if wants_address { Some(choose_address(&settings, &store, &pool, wish.vpn_ip, None)?) } else { None };
+    let vpn_ip = if wants_address {
+        Some(choose_address(&settings, &store, &ctx.scope, &pool, wish.vpn_ip, None)?)
+    } else {
+        None
+    };
     if !args.no_provision {
         check_recipients(&settings, key)?;
     }
@@ -202,7 +215,9 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
         ),
         None => format!("added {name} {place}; \"iwas-wg peer provision {name}\" makes its keys"),
     };
-    if prepared.as_ref().is_some_and(|p| p.private_key().is_some()) {
+    let said = if shows || script.is_none() { said } else { said + SCRIPT_KEPT };
+    let script = script.filter(|_| shows);
+    if shows && prepared.as_ref().is_some_and(|p| p.private_key().is_some()) {
         ctx.warn_if_public();
     }
     // The script may hold the only copy of a key: it is printed even if the rest is not in line.

@@ -188,10 +188,13 @@ impl Planner<'_> {
         let (line, name) = (row.line, row.name.clone());
         let before = self.there.remove(&name);
         let mut wrong = self.twice(&row);
+        if row.org.as_ref().is_some_and(|org| org.is_some() && !self.scope.covers(org.as_ref())) {
+            wrong.push(not_yours());
+        }
         let planned = match before {
-            Some(before) => self.known(row, before),
             // A name that is there twice was taken out by its first row.
-            None if !wrong.is_empty() => Err(Vec::new()),
+            _ if !wrong.is_empty() => Err(Vec::new()),
+            Some(before) => self.known(row, before),
             None => self.unknown(row),
         };
         let entry = planned.map_err(|e| wrong.extend(e)).ok();
@@ -216,7 +219,8 @@ impl Planner<'_> {
     /// A location that is not there yet.
     fn unknown(&self, row: Row) -> Result<Entry, Vec<Error>> {
         let mut wrong = Vec::new();
-        let org = row.org.flatten();
+        // Who has one organization means it.
+        let org = row.org.flatten().or_else(|| self.scope.only_org().and_then(|o| o.parse().ok()));
         if !self.scope.covers(org.as_ref()) {
             wrong.push(not_yours());
         }
@@ -233,7 +237,7 @@ impl Planner<'_> {
             }
         };
         if let Some(ip) = row.vpn_ip {
-            let chosen = choose_address(self.settings, self.store, self.pool, Some(ip), None);
+            let chosen = choose_address(self.settings, self.store, self.scope, self.pool, Some(ip), None);
             wrong.extend(
                 chosen.err().map(|e| e.hint("choose another, or leave it empty for the next free one")),
             );
@@ -264,7 +268,8 @@ impl Planner<'_> {
         let exists =
             || Error::new(Kind::Conflict, format!("location {:?} already exists{at}", name.as_str()));
         if !self.scope.covers(before.org.as_ref()) {
-            return Err(vec![exists().hint("choose another name")]);
+            let e = Error::new(Kind::Conflict, format!("location name {:?} is taken", name.as_str()));
+            return Err(vec![e.hint("choose another name")]);
         }
         if !self.args.update {
             return Err(vec![exists().hint("use --update to change what differs")]);
@@ -323,7 +328,7 @@ impl Planner<'_> {
                 Err(e) => wrong.push(e),
             }
             if let Some(ip) = moves {
-                let chosen = choose_address(self.settings, self.store, self.pool, Some(ip), None);
+                let chosen = choose_address(self.settings, self.store, self.scope, self.pool, Some(ip), None);
                 wrong.extend(chosen.err());
                 after.vpn_ip = Some(ip);
             }
@@ -355,7 +360,7 @@ impl Planner<'_> {
             (None, None) => default,
         };
         let request = KeyRequest { mode, public_key };
-        refuse_taken_key(self.store, request)?;
+        refuse_taken_key(self.store, self.scope, request)?;
         if mode == KeyMode::Once && public_key.is_none() && self.args.scripts_dir.is_none() {
             return Err(Error::new(Kind::Usage, "a key of the mode \"once\" is in the script alone")
                 .hint("give a --scripts-dir for it"));

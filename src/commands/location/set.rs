@@ -81,6 +81,12 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
     let before = require(&store, &ctx.scope, &name)?;
 
     let mut after = before.clone();
+    // Out of the caller's reach is not where a location can be put.
+    if args.no_org {
+        ctx.require(Permission::LocationWrite, None)?;
+    } else if let Some(org) = &org {
+        ctx.require(Permission::LocationWrite, Some(org))?;
+    }
     if args.no_org || org.is_some() {
         after.org = org;
     }

@@ -107,7 +107,8 @@ pub(super) fn open(ctx: &mut Context<'_>, file: &str) -> Result<Vec<u8>, Error> 
         ctx.env.stdin.read_to_end(&mut bytes).context("cannot read standard input").map_err(unforeseen)?;
         return Ok(bytes);
     }
-    fsx::read(Path::new(file))?.ok_or_else(|| {
+    let path = Path::new(file);
+    ctx.on_behalf(path, || fsx::read(path))?.ok_or_else(|| {
         Error::new(Kind::Usage, format!("file {file:?} does not exist"))
             .hint("name a CSV or JSON file, or - for standard input")
     })
