@@ -8,6 +8,7 @@ use super::{
     context::require,
     location::report,
     projection::{apply, claimed, extras, project},
+    provision_all,
     provisioning::{
         KeyRequest, SCRIPT_KEPT, check_recipients, choose_address, endpoint, install_script, lost_key,
         prepare, refuse_taken_key, shows_script,
@@ -21,6 +22,7 @@ use crate::{
         plan::{Plan, WantedPeer},
     },
 };
+use std::path::PathBuf;
 
 /// Give routers their keys, and look at them
 #[derive(Debug, clap::Args)]
@@ -44,11 +46,19 @@ enum Verb {
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "Examples:
   iwas-wg peer provision kiosk > kiosk.rsc
-  iwas-wg peer provision kiosk --key-mode once > kiosk.rsc")]
+  iwas-wg peer provision kiosk --key-mode once > kiosk.rsc
+  iwas-wg peer provision --all --scripts-dir scripts")]
 struct ProvisionArgs {
     /// The location
     #[arg(value_name = "NAME", add = clap_complete::ArgValueCandidates::new(super::location_names))]
-    name: String,
+    #[arg(required_unless_present = "all", conflicts_with = "all")]
+    name: Option<String>,
+    /// Every location that has no peer yet
+    #[arg(long, conflicts_with = "public_key")]
+    all: bool,
+    /// With --all: write NAME.rsc files into this directory
+    #[arg(long, value_name = "DIR", requires = "all")]
+    scripts_dir: Option<PathBuf>,
     /// Where the private key lives: stored, once or router
     #[arg(long, value_name = "M")]
     key_mode: Option<String>,
@@ -112,7 +122,10 @@ fn reset(args: &ResetArgs, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
 }
 
 fn provision(args: &ProvisionArgs, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
-    let name: LocationName = args.name.parse()?;
+    let Some(name) = &args.name else {
+        return provision_all::run(ctx, args.key_mode.as_deref(), args.scripts_dir.as_deref(), args.dry_run);
+    };
+    let name: LocationName = name.parse()?;
     let settings = ctx.enter("peer provision", Permission::PeerWrite)?;
     // Bad values are told before it is looked whether there is such a location.
     let flags =

@@ -1,6 +1,9 @@
 //! `iwas-wg status`: the fleet at this moment.
 
-use super::{Context, Outcome, context::require, filter::Filter, heartbeat::future_warning, location_names};
+use super::{
+    Context, Outcome, columns::Columns, context::require, filter::Filter, heartbeat::future_warning,
+    location_names,
+};
 use crate::{
     access::Permission,
     error::Error,
@@ -21,6 +24,7 @@ use std::collections::HashMap;
 #[command(after_long_help = "Examples:
   iwas-wg status
   iwas-wg status --org acme --state offline
+  iwas-wg status --columns name,state,handshake
   iwas-wg --json status | jq .counts")]
 pub struct Args {
     /// Only these locations
@@ -28,6 +32,8 @@ pub struct Args {
     names: Vec<String>,
     #[command(flatten)]
     filter: Filter,
+    #[command(flatten)]
+    columns: Columns,
 }
 
 pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
@@ -74,6 +80,8 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
         }))?;
         return Ok(Outcome::Done);
     }
+    // Before the first line: a wrong column is a failure, which writes nothing.
+    let shown = args.columns.of(table(&all, now))?;
     let source = match (&live, heartbeat_at) {
         (Some(_), _) => "live".to_owned(),
         (None, Some(at)) => format!("as of the heartbeat {} ago", ago(at, now)),
@@ -90,7 +98,7 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
         counts.unprovisioned
     ))?;
     if !all.is_empty() {
-        ctx.ui.table(&table(&all, now))?;
+        ctx.ui.table(&shown)?;
     }
     if let Some(name) = lately_dark(&all, now) {
         ctx.ui.say(&format!(
@@ -145,6 +153,8 @@ fn table(all: &[Location], now: Timestamp) -> Table {
         Column::text("ENDPOINT", 4),
         Column::number("RECEIVED", 5),
         Column::number("SENT", 6),
+        Column::extra("TAGS"),
+        Column::extra("PUBLIC-KEY"),
     ]);
     for l in all {
         let reading = l.reading.as_ref();
@@ -158,6 +168,8 @@ fn table(all: &[Location], now: Timestamp) -> Table {
             reading.and_then(|r| r.endpoint.clone()).unwrap_or_default(),
             reading.map(|r| size(r.rx_bytes)).unwrap_or_default(),
             reading.map(|r| size(r.tx_bytes)).unwrap_or_default(),
+            l.tags.iter().map(|(k, v)| format!("{k}={v}")).collect::<Vec<_>>().join(","),
+            l.public_key.map(|k| k.to_string()).unwrap_or_default(),
         ]);
     }
     table
