@@ -1,6 +1,8 @@
 //! Everything the program takes from outside: variables, streams, terminal facts, time,
 //! randomness and devices. A test builds its own; only [`Env::real`] asks the system.
 
+pub mod program;
+pub mod signals;
 mod who;
 
 use crate::{

@@ -3,7 +3,10 @@
 //! Must not know where a sealed key is kept. Opening needs an identity; sealing needs only the
 //! recipients, so a hub without an identity can still provision.
 
-use crate::{fsx, model::PrivateKey};
+use crate::{
+    fsx,
+    model::{PresharedKey, PrivateKey},
+};
 use age::{
     Decryptor, Encryptor, IdentityFile, Recipient,
     armor::ArmoredReader,
@@ -128,6 +131,14 @@ impl Recipients {
         self.seal_bytes(key.expose_bytes())
     }
 
+    /// Seals a preshared key.
+    ///
+    /// # Errors
+    /// [`VaultError::NoRecipients`] or [`VaultError::Seal`].
+    pub fn seal_preshared(&self, key: &PresharedKey) -> Result<Vec<u8>, VaultError> {
+        self.seal_bytes(key.expose_bytes())
+    }
+
     /// Seals any secret.
     ///
     /// # Errors
@@ -237,6 +248,16 @@ impl Opener {
         let secret = self.open_bytes(sealed)?;
         let bytes = <[u8; 32]>::try_from(secret.as_slice()).map_err(|_| VaultError::Damaged)?;
         Ok(PrivateKey::from_random(Zeroizing::new(bytes)))
+    }
+
+    /// Opens a preshared key.
+    ///
+    /// # Errors
+    /// [`VaultError::WrongIdentity`] or [`VaultError::Damaged`].
+    pub fn open_preshared(&self, sealed: &[u8]) -> Result<PresharedKey, VaultError> {
+        let secret = self.open_bytes(sealed)?;
+        let bytes = <[u8; 32]>::try_from(secret.as_slice()).map_err(|_| VaultError::Damaged)?;
+        Ok(PresharedKey::from_random(Zeroizing::new(bytes)))
     }
 
     /// Opens any sealed secret.

@@ -112,6 +112,16 @@ impl Context<'_> {
         Ok(())
     }
 
+    /// Requires one more permission wherever the command reaches.
+    ///
+    /// # Errors
+    /// [`Kind::Denied`] if the caller has it nowhere.
+    pub(super) fn narrow(&mut self, permission: Permission) -> Result<(), Error> {
+        let reach = access::scope(&self.rules, &self.env.caller, permission)?;
+        self.scope = self.scope.within(&reach);
+        Ok(())
+    }
+
     /// Whether the caller has one more permission on locations of this owner.
     pub(super) fn may(&self, permission: Permission, org: Option<&Org>) -> bool {
         self.require(permission, org).is_ok()
@@ -212,13 +222,4 @@ impl Context<'_> {
             _ => e,
         }
     }
-}
-
-/// Where the files of a caller are: for completions, which must fail silently.
-pub(super) fn settings_of(env: &mut crate::env::Env) -> Option<(Settings, Scope)> {
-    let global = super::Global::default();
-    let ui = crate::output::Ui::new(env, global.style());
-    let mut ctx = Context::new(env, ui, global, clap::Command::default);
-    let settings = ctx.enter("completions", Permission::LocationRead).ok()?;
-    Some((settings, ctx.scope))
 }

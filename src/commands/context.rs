@@ -6,7 +6,7 @@ use crate::{
     env::Env,
     error::{Error, Kind},
     fsx::Lock,
-    model::{Location, LocationName, PrivateKey, Rules, Scope},
+    model::{Location, LocationName, PresharedKey, PrivateKey, Rules, Scope},
     output::{Color, Style, Ui},
     settings::{Backend, Places, Settings},
     store::{Store, StoreError},
@@ -197,6 +197,16 @@ impl<'a> Context<'a> {
         let mut bytes = Zeroizing::new([0; 32]);
         self.env.rng.fill(&mut *bytes).context("the system gives no randomness").map_err(unforeseen)?;
         Ok(PrivateKey::from_random(bytes))
+    }
+
+    /// A new preshared key.
+    ///
+    /// # Errors
+    /// [`Kind::Failed`] if the system has no randomness.
+    pub fn new_preshared_key(&mut self) -> Result<PresharedKey, Error> {
+        let mut bytes = Zeroizing::new([0; 32]);
+        self.env.rng.fill(&mut *bytes).context("the system gives no randomness").map_err(unforeseen)?;
+        Ok(PresharedKey::from_random(bytes))
     }
 
     /// Warns before a private key goes where others can read it.

@@ -1,6 +1,6 @@
 //! `iwas-wg inventory`: the fleet for Ansible, `/etc/hosts` and ssh.
 
-use super::{Context, Outcome, context::require, filter::Filter, location_names};
+use super::{Context, Outcome, context::require, filter::Filter};
 use crate::{
     access::Permission,
     error::{Error, Kind},
@@ -27,7 +27,7 @@ pub struct Args {
     #[arg(long)]
     list: bool,
     /// The variables of one host, for Ansible
-    #[arg(long, value_name = "NAME", add = clap_complete::ArgValueCandidates::new(location_names))]
+    #[arg(long, value_name = "NAME")]
     host: Option<String>,
     /// For another program than Ansible
     #[arg(long, value_name = "FORMAT")]

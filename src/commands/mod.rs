@@ -31,9 +31,11 @@ mod secrets;
 mod sheet;
 mod status;
 mod sync;
+mod unsealing;
 mod up;
+mod upkeep;
 
-pub use completions::location_names;
+pub use completions::answer;
 pub use context::{Context, Global};
 
 use crate::error::Error;

@@ -7,27 +7,22 @@ use super::{
     provisioning::{KeyRequest, check_recipients, endpoint},
 };
 use crate::{
-    access::Permission,
     error::{Error, Kind},
-    model::KeyMode,
+    model::{KeyMode, expiry::has_expired},
 };
 use std::path::Path;
 
 /// Provisions all locations in reach that have no peer. Those whose router makes its own key are
-/// left as they are, since nobody here has it.
+/// left as they are, since nobody here has it, and those that have expired.
 pub(super) fn run(
     ctx: &mut Context<'_>,
     key_mode: Option<&str>,
+    preshared: bool,
     scripts_dir: Option<&Path>,
     dry_run: bool,
 ) -> Result<Outcome, Error> {
     let asked: Option<KeyMode> = key_mode.map(str::parse).transpose()?;
-    let mut settings = ctx.enter("peer provision", Permission::PeerWrite)?;
-    if scripts_dir.is_some() {
-        let scope = ctx.scope.clone();
-        settings = ctx.enter("peer provision", Permission::RouterScript)?;
-        ctx.scope = scope.within(&ctx.scope);
-    }
+    let settings = batch::enter(ctx, "peer provision", &[], scripts_dir)?;
     let _lock = ctx.lock(&settings)?;
     let mut store = Context::store(&settings)?;
     let hub = store.hub()?;
@@ -37,7 +32,9 @@ pub(super) fn run(
     let mut entries = Vec::new();
     for before in waiting {
         let mode = asked.unwrap_or(before.key_mode);
-        let key = (mode != KeyMode::Router).then_some(KeyRequest { mode, public_key: None });
+        let makes_one = mode != KeyMode::Router && !has_expired(&before, ctx.now());
+        let request = KeyRequest { mode, public_key: None, preshared };
+        let key = makes_one.then_some(request);
         let mut after = before.clone();
         if let Some(request) = key {
             if mode == KeyMode::Once && scripts_dir.is_none() {
@@ -54,7 +51,11 @@ pub(super) fn run(
     let summary = Summary { action: "provisioned", dry_run, entries: batch.entries() };
     let mut report = batch::sort(&summary, Vec::new());
     let (new, left) = (report.updated.len(), report.unchanged.len());
-    let others = if left == 0 { String::new() } else { format!("; {left} wait for their routers' keys") };
+    let others = if left == 0 {
+        String::new()
+    } else {
+        format!("; {left} wait for their router's key, or have expired")
+    };
     if dry_run {
         for (e, ip) in batch.entries().iter().filter_map(|e| Some((e, e.key.and(e.after.vpn_ip)?))) {
             ctx.ui.say(&format!("would provision {} at {ip} (key mode {})", e.after.name, e.after.key_mode));

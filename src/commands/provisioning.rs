@@ -4,7 +4,10 @@ use super::Context;
 use crate::{
     access::Permission,
     error::{Error, Kind},
-    model::{KeyMode, Location, LocationName, Org, Pool, PrivateKey, PublicKey, Scope},
+    model::{
+        KeyMode, Location, LocationName, Org, Pool, PresharedKey, PrivateKey, PublicKey, Rotation, Scope,
+        plan::{Extras, PeerExtras, WantedPeer},
+    },
     script::{Kind as ScriptKind, Site, render},
     settings::Settings,
     store::{Hub, NewPeer, Store, StoreError},
@@ -20,6 +23,8 @@ pub(super) struct KeyRequest {
     pub mode: KeyMode,
     /// The router's own key, where it made one.
     pub public_key: Option<PublicKey>,
+    /// Whether a preshared key is asked for; the settings may ask for one as well.
+    pub preshared: bool,
 }
 
 impl KeyRequest {
@@ -42,7 +47,32 @@ impl KeyRequest {
             }
             (asked, None) => asked.unwrap_or(default),
         };
-        Ok(Self { mode, public_key })
+        Ok(Self { mode, public_key, preshared: false })
+    }
+
+    /// With a preshared key, if that is asked for.
+    pub(super) fn with_preshared(self, preshared: bool) -> Self {
+        Self { preshared, ..self }
+    }
+
+    fn wants_preshared(self, settings: &Settings) -> bool {
+        self.preshared || settings.preshared
+    }
+}
+
+/// The secrets that a script gives to its router.
+#[derive(Default)]
+pub(super) struct ScriptKeys {
+    /// The private key, where the hub has it.
+    pub private: Option<PrivateKey>,
+    /// The preshared key in base64, where there is one.
+    pub preshared: Option<Zeroizing<String>>,
+}
+
+impl ScriptKeys {
+    /// Whether there is any.
+    pub(super) fn is_secret(&self) -> bool {
+        self.private.is_some() || self.preshared.is_some()
     }
 }
 
@@ -50,34 +80,88 @@ impl KeyRequest {
 pub(super) struct Prepared {
     /// The peer's public key.
     pub public_key: PublicKey,
-    private_key: Option<PrivateKey>,
+    /// What its script carries.
+    pub keys: ScriptKeys,
     sealed: Option<Vec<u8>>,
+    sealed_preshared: Option<Vec<u8>>,
     mode: KeyMode,
 }
 
-impl Prepared {
-    /// A key of our own making, sealed where the mode wants it.
-    pub(super) fn seal(key: PrivateKey, mode: KeyMode, recipients: &Recipients) -> Result<Self, Error> {
-        let sealed = match mode {
-            KeyMode::Stored => Some(recipients.seal(&key)?),
-            KeyMode::Once | KeyMode::Router => None,
+/// The secrets of a peer, not sealed yet.
+pub(super) struct Drawn {
+    mode: KeyMode,
+    key: Key,
+    preshared: Option<PresharedKey>,
+}
+
+enum Key {
+    Own(PrivateKey),
+    Given(PublicKey),
+}
+
+impl Drawn {
+    /// Whether any of it is kept sealed.
+    pub(super) fn is_sealed(&self) -> bool {
+        self.preshared.is_some() || matches!((&self.key, self.mode), (Key::Own(_), KeyMode::Stored))
+    }
+
+    /// Makes the public key and seals what is kept. Sealing takes its time, and may be done on any thread.
+    pub(super) fn seal(self, recipients: Option<&Recipients>) -> Result<Prepared, Error> {
+        let recipients = || recipients.ok_or(VaultError::NoRecipients);
+        let (public_key, private, sealed) = match self.key {
+            Key::Given(key) => (key, None, None),
+            Key::Own(key) => {
+                let sealed =
+                    if self.mode == KeyMode::Stored { Some(recipients()?.seal(&key)?) } else { None };
+                (key.public(), Some(key), sealed)
+            }
         };
-        Ok(Self { public_key: key.public(), private_key: Some(key), sealed, mode })
+        let sealed_preshared = match &self.preshared {
+            Some(key) => Some(recipients()?.seal_preshared(key)?),
+            None => None,
+        };
+        let keys = ScriptKeys { private, preshared: self.preshared.as_ref().map(PresharedKey::expose) };
+        Ok(Prepared { public_key, keys, sealed, sealed_preshared, mode: self.mode })
     }
+}
 
-    /// A key whose private half is elsewhere.
-    pub(super) fn given(public_key: PublicKey, mode: KeyMode) -> Self {
-        Self { public_key, private_key: None, sealed: None, mode }
-    }
+/// Draws the secrets that a request asks for; `None` in the mode `router` before the router has
+/// made its key.
+pub(super) fn draw(
+    ctx: &mut Context<'_>,
+    settings: &Settings,
+    request: KeyRequest,
+) -> Result<Option<Drawn>, Error> {
+    let key = match (request.public_key, request.mode) {
+        (Some(key), _) => Key::Given(key),
+        (None, KeyMode::Router) => return Ok(None),
+        (None, KeyMode::Stored | KeyMode::Once) => Key::Own(ctx.new_key()?),
+    };
+    let preshared = if request.wants_preshared(settings) { Some(ctx.new_preshared_key()?) } else { None };
+    Ok(Some(Drawn { mode: request.mode, key, preshared }))
+}
 
+impl Prepared {
     /// As the store takes it.
     pub(super) fn new_peer(&self) -> NewPeer<'_> {
-        NewPeer { public_key: self.public_key, sealed_key: self.sealed.as_deref(), key_mode: self.mode }
+        NewPeer {
+            public_key: self.public_key,
+            sealed_key: self.sealed.as_deref(),
+            sealed_preshared: self.sealed_preshared.as_deref(),
+            key_mode: self.mode,
+        }
     }
 
-    /// The private key, for the script alone.
-    pub(super) fn private_key(&self) -> Option<&PrivateKey> {
-        self.private_key.as_ref()
+    /// As interface and conf want it.
+    pub(super) fn wanted(&self, vpn_ip: Ipv4Addr) -> WantedPeer {
+        WantedPeer { preshared: self.keys.preshared.is_some(), ..WantedPeer::new(self.public_key, vpn_ip) }
+    }
+
+    /// The preshared key, for interface and conf.
+    pub(super) fn extras(&self) -> Extras {
+        let key = self.keys.preshared.as_ref().and_then(|k| PresharedKey::from_base64(k).ok());
+        let extra = key.map(|key| PeerExtras { preshared_key: Some(key), ..PeerExtras::default() });
+        extra.map(|extra| (self.public_key, extra)).into_iter().collect()
     }
 }
 
@@ -89,6 +173,10 @@ pub(super) fn refuse_taken_key(store: &Store, scope: &Scope, request: KeyRequest
     if public_key == store.hub()?.public_key {
         return Err(Error::new(Kind::Conflict, format!("public key {public_key} is the hub's own"))
             .hint("give the key that the router printed"));
+    }
+    if store.is_revoked(&public_key)? {
+        return Err(Error::new(Kind::Conflict, format!("public key {public_key} was revoked"))
+            .hint("a revoked key never comes back: have the router make another"));
     }
     if let Some(holder) = store.holder_of_key(&public_key)? {
         let named = seen(store, scope, &holder)?;
@@ -123,7 +211,8 @@ fn seen(store: &Store, scope: &Scope, name: &str) -> Result<bool, Error> {
 
 /// Whether the key can be sealed, before it is promised.
 pub(super) fn check_recipients(settings: &Settings, request: KeyRequest) -> Result<(), Error> {
-    if request.mode == KeyMode::Stored && request.public_key.is_none() {
+    let made_here = request.mode == KeyMode::Stored && request.public_key.is_none();
+    if made_here || request.wants_preshared(settings) {
         let recipients = Recipients::parse(&settings.recipients)?;
         if recipients.is_empty() {
             return Err(VaultError::NoRecipients.into());
@@ -142,7 +231,7 @@ pub(super) fn lost_key(e: Error, location: &Location) -> Error {
         .hint(format!("\"iwas-wg location remove {name}\" and add it again"))
 }
 
-/// Makes and seals the key, or checks the given one. `None` in the mode `router` before the
+/// Makes and seals the keys, or checks the given one. `None` in the mode `router` before the
 /// router has made its key.
 pub(super) fn prepare(
     ctx: &mut Context<'_>,
@@ -150,15 +239,12 @@ pub(super) fn prepare(
     store: &Store,
     request: KeyRequest,
 ) -> Result<Option<Prepared>, Error> {
-    if let Some(public_key) = request.public_key {
-        refuse_taken_key(store, &ctx.scope, request)?;
-        return Ok(Some(Prepared::given(public_key, request.mode)));
-    }
-    if request.mode == KeyMode::Router {
+    refuse_taken_key(store, &ctx.scope, request)?;
+    let Some(drawn) = draw(ctx, settings, request)? else {
         return Ok(None);
-    }
-    let key = ctx.new_key()?;
-    Prepared::seal(key, request.mode, &Recipients::parse(&settings.recipients)?).map(Some)
+    };
+    let recipients = if drawn.is_sealed() { Some(Recipients::parse(&settings.recipients)?) } else { None };
+    drawn.seal(recipients.as_ref()).map(Some)
 }
 
 /// The address that a location shall have: the wanted one if it may be had, else the next free.
@@ -230,7 +316,7 @@ pub(super) fn site<'a>(
     hub: &Hub,
     location: &'a Location,
     vpn_ip: Ipv4Addr,
-    private_key: Option<&'a PrivateKey>,
+    keys: &'a ScriptKeys,
 ) -> Result<Site<'a>, Error> {
     let (endpoint_host, endpoint_port) = endpoint(settings)?;
     Ok(Site {
@@ -241,9 +327,9 @@ pub(super) fn site<'a>(
         hub_public_key: hub.public_key,
         endpoint_host,
         endpoint_port,
-        private_key,
+        private_key: keys.private.as_ref(),
         next_public_key: None,
-        preshared_key: None,
+        preshared_key: keys.preshared.as_ref().map(|k| k.as_str()),
         options: &settings.router,
         version: env!("CARGO_PKG_VERSION"),
     })
@@ -255,7 +341,20 @@ pub(super) fn install_script(
     hub: &Hub,
     location: &Location,
     vpn_ip: Ipv4Addr,
-    private_key: Option<&PrivateKey>,
+    keys: &ScriptKeys,
 ) -> Result<Zeroizing<String>, Error> {
-    Ok(render(&site(settings, hub, location, vpn_ip, private_key)?, ScriptKind::Install))
+    Ok(render(&site(settings, hub, location, vpn_ip, keys)?, ScriptKind::Install))
+}
+
+/// The script that gives a router its next key.
+pub(super) fn rotate_script(
+    settings: &Settings,
+    hub: &Hub,
+    location: &Location,
+    vpn_ip: Ipv4Addr,
+    next: &Rotation,
+    keys: &ScriptKeys,
+) -> Result<Zeroizing<String>, Error> {
+    let site = site(settings, hub, location, vpn_ip, keys)?;
+    Ok(render(&Site { next_public_key: Some(next.public_key), ..site }, ScriptKind::Rotate))
 }

@@ -2,12 +2,14 @@
 
 use super::{
     Context, Outcome, columns::Columns, context::require, filter::Filter, heartbeat::future_warning,
-    location_names,
 };
 use crate::{
     access::Permission,
     error::Error,
-    model::{Counts, LiveInterface, LivePeer, Location, LocationName, PublicKey, State, health::observe},
+    model::{
+        Counts, LiveInterface, LivePeer, Location, LocationName, PublicKey, State, expiry::expires_soon,
+        health::observe,
+    },
     output::{
         Column, Table,
         json::{CountsReport, Envelope, HubReport, LocationReport, StatusReport, state_of, time},
@@ -28,7 +30,7 @@ use std::collections::HashMap;
   iwas-wg --json status | jq .counts")]
 pub struct Args {
     /// Only these locations
-    #[arg(value_name = "NAME", add = clap_complete::ArgValueCandidates::new(location_names))]
+    #[arg(value_name = "NAME")]
     names: Vec<String>,
     #[command(flatten)]
     filter: Filter,
@@ -76,7 +78,7 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
             source: if live.is_some() { "live" } else { "heartbeat" },
             heartbeat_at: heartbeat_at.map(time),
             counts: CountsReport::from(counts),
-            locations: all.iter().map(LocationReport::new).collect(),
+            locations: all.iter().map(|l| LocationReport::new(l, now)).collect(),
         }))?;
         return Ok(Outcome::Done);
     }
@@ -88,8 +90,10 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
         (None, None) => "no heartbeat yet".to_owned(),
     };
     let state = if up { "up" } else { "not up" };
+    // Only for minutes after a restart of the hub is there anything of it to say.
+    let unknown = if counts.unknown > 0 { format!(", {} unknown", counts.unknown) } else { String::new() };
     ctx.ui.data(&format!(
-        "{} is {state}: {} online, {} offline, {} never seen, {} disabled, {} unprovisioned ({source})\n",
+        "{} is {state}: {} online, {} offline, {} never seen, {} disabled, {} unprovisioned{unknown} ({source})\n",
         settings.interface,
         counts.online,
         counts.offline,
@@ -100,12 +104,31 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
     if !all.is_empty() {
         ctx.ui.table(&shown)?;
     }
+    for note in all.iter().flat_map(|l| notes(l, now)) {
+        ctx.ui.say(&note);
+    }
     if let Some(name) = lately_dark(&all, now) {
         ctx.ui.say(&format!(
             "{name} went dark lately: if its router lost its clock, \"iwas-wg peer reset {name}\" lets it in again"
         ));
     }
     Ok(Outcome::Done)
+}
+
+/// What is under way or ahead for a location.
+fn notes(l: &Location, now: Timestamp) -> Vec<String> {
+    let mut notes = Vec::new();
+    if let Some(next) = &l.rotation {
+        notes.push(format!("{}: rotating since {}", l.name, time(next.since)));
+    }
+    if let Some(next) = &l.moving {
+        notes.push(format!("{}: moving to {} since {}", l.name, next.vpn_ip, time(next.since)));
+    }
+    if let Some(end) = l.expires_at.filter(|_| expires_soon(l, now)) {
+        let left = if end > now { format!("in {}", ago(now, end)) } else { "with the next heartbeat".into() };
+        notes.push(format!("{}: expires {left} ({})", l.name, time(end)));
+    }
+    notes
 }
 
 /// The site that went dark last, within a day: after a power cut a router without a battery comes
@@ -135,7 +158,8 @@ fn overlay(all: &mut [Location], live: &LiveInterface, now: Timestamp, offline_a
     let mut ahead = 0;
     for l in all {
         if let Some(key) = l.public_key.filter(|_| l.enabled) {
-            let (reading, future) = observe(l.reading.as_ref(), seen.get(&key).copied(), now, offline_after);
+            let (reading, future) =
+                observe(l.reading.as_ref(), seen.get(&key).copied(), now, offline_after, live.age_seconds);
             l.reading = Some(reading);
             ahead += u64::from(future);
         }
@@ -176,7 +200,7 @@ fn table(all: &[Location], now: Timestamp) -> Table {
 }
 
 /// An age in its two largest units.
-fn ago(then: Timestamp, now: Timestamp) -> String {
+pub(super) fn ago(then: Timestamp, now: Timestamp) -> String {
     let s = (now.as_second() - then.as_second()).max(0);
     match s {
         0..60 => format!("{s} s"),

@@ -19,7 +19,7 @@ use crate::model::{
     InterfaceName, LiveInterface, PrivateKey,
     plan::{Extras, Plan},
 };
-use std::io;
+use std::{io, net::SocketAddr, time::Duration};
 
 /// Who carries the interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +58,10 @@ pub trait Device {
     /// # Errors
     /// [`DeviceError`] if it could not be taken away.
     fn delete(&mut self) -> Result<bool, DeviceError>;
+
+    /// Whether something behind the interface answers at this address within the time. An answer
+    /// is accepted from the one peer alone that may speak for the address.
+    fn answers(&mut self, at: SocketAddr, wait: Duration) -> bool;
 
     /// Who carries the interface or would: `the kernel`, or the path of a program.
     ///

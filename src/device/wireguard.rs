@@ -12,8 +12,9 @@ use jiff::Timestamp;
 use std::{
     collections::{BTreeMap, HashMap},
     fs, io,
+    net::{SocketAddr, TcpStream},
     path::Path,
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 use wireguard_control::{
     AllowedIp, Backend, Device as Control, DeviceUpdate, Key, PeerConfigBuilder, PeerInfo,
@@ -120,8 +121,7 @@ impl SystemDevice {
             update = update.set_listen_port(port);
             empty = false;
         }
-        let removed =
-            plan.remove_peers.iter().map(|key| PeerConfigBuilder::new(&Key(*key.as_bytes())).remove());
+        let remove = |key: &PublicKey| PeerConfigBuilder::new(&Key(*key.as_bytes())).remove();
         let set = plan.set_peers.iter().map(|peer| {
             let allowed: Vec<AllowedIp> = peer
                 .allowed_ips()
@@ -143,7 +143,8 @@ impl SystemDevice {
             }
             builder
         });
-        let peers: Vec<PeerConfigBuilder> = removed.chain(set).collect();
+        let peers: Vec<PeerConfigBuilder> =
+            plan.remove_first().map(remove).chain(set).chain(plan.remove_last().map(remove)).collect();
         if empty && peers.is_empty() {
             return Ok(());
         }
@@ -189,12 +190,15 @@ impl Device for SystemDevice {
             return Ok(None);
         };
         let seen = Control::get(&self.library_name()?, backend).map_err(self.fail("read"))?;
+        let (addresses, age_seconds) =
+            link::addresses(found.index).map_err(self.fail("read the addresses of"))?;
         Ok(Some(LiveInterface {
             userspace: backend == Backend::Userspace,
             up: found.up,
             public_key: seen.public_key.map(|k| PublicKey::from_bytes(k.0)),
             listen_port: seen.listen_port,
-            addresses: link::addresses(found.index).map_err(self.fail("read the addresses of"))?,
+            addresses,
+            age_seconds,
             peers: merge(seen.peers),
         }))
     }
@@ -222,6 +226,14 @@ impl Device for SystemDevice {
                     }
                 }
             }
+        }
+    }
+
+    fn answers(&mut self, at: SocketAddr, wait: Duration) -> bool {
+        match TcpStream::connect_timeout(&at, wait) {
+            Ok(_) => true,
+            // Refused: nobody listens there, but somebody is there to say so.
+            Err(e) => e.kind() == io::ErrorKind::ConnectionRefused,
         }
     }
 

@@ -1,16 +1,16 @@
 //! The shapes of `--json`: one object, `schema_version` first, every key always there.
 
+mod access;
+mod batch;
+mod failure;
 mod inventory;
 
-pub use inventory::{Inventory, Variables};
-mod access;
-
 pub use access::{AuditEndReport, AuditList, AuditVerdict, Check, DeedReport, Right, SecretsReport, Whoami};
+pub use batch::BatchReport;
+pub use failure::{ErrorReport, WarningReport};
+pub use inventory::{Inventory, Variables};
 
-use crate::{
-    error::{Error, Fault},
-    model::{Counts, Description, Location, Org, State},
-};
+use crate::model::{Counts, Description, Location, Org, State};
 use ipnet::IpNet;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -53,11 +53,18 @@ pub struct LocationReport<'a> {
     tx_bytes: Option<u64>,
     created_at: String,
     updated_at: String,
+    expires_at: Option<String>,
+    key_created_at: Option<String>,
+    key_age_seconds: Option<i64>,
+    preshared: bool,
+    rotating_since: Option<String>,
+    moving_since: Option<String>,
+    moving_to: Option<Ipv4Addr>,
 }
 
 impl<'a> LocationReport<'a> {
-    /// The report of a location.
-    pub fn new(l: &'a Location) -> Self {
+    /// The report of a location at this moment.
+    pub fn new(l: &'a Location, now: Timestamp) -> Self {
         let state = state_of(l);
         let reading = l.reading.as_ref();
         Self {
@@ -77,6 +84,13 @@ impl<'a> LocationReport<'a> {
             tx_bytes: reading.map(|r| r.tx_bytes),
             created_at: time(l.created_at),
             updated_at: time(l.updated_at),
+            expires_at: l.expires_at.map(time),
+            key_created_at: l.key_created_at.map(time),
+            key_age_seconds: l.key_created_at.map(|t| (now.as_second() - t.as_second()).max(0)),
+            preshared: l.preshared,
+            rotating_since: l.rotation.as_ref().map(|r| time(r.since)),
+            moving_since: l.moving.as_ref().map(|m| time(m.since)),
+            moving_to: l.moving.as_ref().map(|m| m.vpn_ip),
         }
     }
 }
@@ -121,12 +135,16 @@ pub struct PeerReport<'a> {
     endpoint: Option<&'a str>,
     rx_bytes: Option<u64>,
     tx_bytes: Option<u64>,
+    key_created_at: Option<String>,
+    key_age_seconds: Option<i64>,
+    preshared: bool,
+    rotating_since: Option<String>,
 }
 
 impl<'a> PeerReport<'a> {
     /// The report of a location's peer and of what it may speak for now.
-    pub fn new(l: &'a Location, allowed: &[IpNet]) -> Self {
-        let all = LocationReport::new(l);
+    pub fn new(l: &'a Location, allowed: &[IpNet], now: Timestamp) -> Self {
+        let all = LocationReport::new(l, now);
         Self {
             name: all.name,
             org: all.org,
@@ -141,6 +159,10 @@ impl<'a> PeerReport<'a> {
             endpoint: all.endpoint,
             rx_bytes: all.rx_bytes,
             tx_bytes: all.tx_bytes,
+            key_created_at: all.key_created_at,
+            key_age_seconds: all.key_age_seconds,
+            preshared: all.preshared,
+            rotating_since: all.rotating_since,
         }
     }
 }
@@ -164,7 +186,7 @@ pub struct PeerShow<'a> {
 pub struct ChangeReport<'a> {
     /// Whether anything is different now.
     pub changed: bool,
-    /// What was done: `created`, `updated`, `removed`, `provisioned`, `unchanged`.
+    /// What was done: `created`, `updated`, `removed`, `provisioned`, `unchanged`, and so on.
     pub action: &'static str,
     /// The location afterwards, or as it was if it was removed.
     pub location: Option<LocationReport<'a>>,
@@ -172,6 +194,25 @@ pub struct ChangeReport<'a> {
     pub script: Option<&'a str>,
     /// Whether this is only what would be done.
     pub dry_run: bool,
+}
+
+/// `peer rotate --all`.
+#[derive(Debug, Serialize)]
+pub struct RotationReport {
+    /// Whether anything is different now.
+    pub changed: bool,
+    /// `rotating`.
+    pub action: &'static str,
+    /// Whether this is only what would be done.
+    pub dry_run: bool,
+    /// Locations that have a next key now.
+    pub rotating: Vec<String>,
+    /// Locations whose routers make their next key themselves once they have run their script.
+    pub asked: Vec<String>,
+    /// Locations that were left alone: disabled, or being rotated or moved already.
+    pub skipped: Vec<String>,
+    /// Paths of the scripts.
+    pub written: Vec<String>,
 }
 
 /// The interface in `status`.
@@ -195,6 +236,7 @@ pub struct CountsReport {
     never: u64,
     disabled: u64,
     unprovisioned: u64,
+    unknown: u64,
 }
 
 impl From<Counts> for CountsReport {
@@ -205,6 +247,7 @@ impl From<Counts> for CountsReport {
             never: c.never,
             disabled: c.disabled,
             unprovisioned: c.unprovisioned,
+            unknown: c.unknown,
         }
     }
 }
@@ -248,15 +291,45 @@ pub struct HeartbeatReport {
     pub offline: u64,
     /// Of these, never seen.
     pub never: u64,
+    /// Of these, not yet told apart after the interface was made again.
+    pub unknown: u64,
     /// What is different from the last heartbeat.
     pub changes: Vec<Transition>,
     /// In how many places interface and conf differ from the store.
     pub drift: u64,
 }
 
-/// `script render --format json`. The private key is what the command is for.
+/// One change that `heartbeat.on_change` is told.
+#[derive(Debug, Serialize)]
+pub struct AnnouncementReport<'a> {
+    /// The same each time that this change is told.
+    pub id: String,
+    /// The location.
+    pub name: &'a str,
+    /// Its owner.
+    pub org: Option<&'a str>,
+    /// State before.
+    pub from: &'static str,
+    /// State now.
+    pub to: &'static str,
+    /// When it happened.
+    pub at: String,
+}
+
+/// What `heartbeat.on_change` gets on its standard input.
+#[derive(Debug, Serialize)]
+pub struct AnnouncementsReport<'a> {
+    /// The time of the heartbeat.
+    pub heartbeat_at: String,
+    /// All locations by state.
+    pub counts: CountsReport,
+    /// Oldest first.
+    pub changes: Vec<AnnouncementReport<'a>>,
+}
+
+/// `script render --format json`. The keys are what the command is for.
 #[derive(Serialize)]
-#[expect(missing_debug_implementations, reason = "it holds a private key")]
+#[expect(missing_debug_implementations, reason = "it holds keys")]
 pub struct ScriptReport<'a> {
     /// The location.
     pub name: &'a str,
@@ -302,25 +375,6 @@ pub struct ScriptsReport {
     pub written: Vec<String>,
     /// Locations whose key the hub does not have.
     pub skipped: Vec<String>,
-}
-
-/// `location import` and `peer provision --all`.
-#[derive(Debug, Serialize)]
-pub struct BatchReport {
-    /// Whether anything is different now.
-    pub changed: bool,
-    /// What was done: `imported` or `provisioned`.
-    pub action: &'static str,
-    /// Whether this is only what would be done.
-    pub dry_run: bool,
-    /// Names of the new locations, sorted.
-    pub created: Vec<String>,
-    /// Names of those that were there and are different now, sorted.
-    pub updated: Vec<String>,
-    /// Names of those that were as wanted already, or were left out, sorted.
-    pub unchanged: Vec<String>,
-    /// Paths of the scripts that were written, sorted.
-    pub scripts: Vec<String>,
 }
 
 /// `init`, `up`, `down` and `sync`.
@@ -396,70 +450,4 @@ pub struct BackupReport {
     pub file: String,
     /// Where the replaced store is kept.
     pub replaced: Option<String>,
-}
-
-#[derive(Debug, Serialize)]
-struct ErrorBody<'a> {
-    code: &'static str,
-    exit: u8,
-    message: &'a str,
-    hint: Option<&'a str>,
-    /// Only where a file was refused.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    rows: Vec<FaultReport<'a>>,
-}
-
-/// What is wrong with one line of a file.
-#[derive(Debug, Serialize)]
-struct FaultReport<'a> {
-    line: u64,
-    name: Option<&'a str>,
-    code: &'static str,
-    message: &'a str,
-    hint: Option<&'a str>,
-}
-
-impl<'a> FaultReport<'a> {
-    fn new(f: &'a Fault) -> Self {
-        let (name, hint) = (f.name.as_deref(), f.hint.as_deref());
-        Self { line: f.line, name, code: f.kind.code(), message: &f.message, hint }
-    }
-}
-
-/// A failure, on standard error.
-#[derive(Debug, Serialize)]
-pub struct ErrorReport<'a> {
-    schema_version: u32,
-    error: ErrorBody<'a>,
-}
-
-impl<'a> ErrorReport<'a> {
-    pub(super) fn new(e: &'a Error) -> Self {
-        let error = ErrorBody {
-            code: e.kind.code(),
-            exit: e.kind.exit(),
-            message: &e.message,
-            hint: e.hint.as_deref(),
-            rows: e.faults.iter().map(FaultReport::new).collect(),
-        };
-        Self { schema_version: SCHEMA_VERSION, error }
-    }
-}
-
-#[derive(Debug, Serialize)]
-struct WarningBody<'a> {
-    message: &'a str,
-}
-
-/// A warning, on standard error.
-#[derive(Debug, Serialize)]
-pub struct WarningReport<'a> {
-    schema_version: u32,
-    warning: WarningBody<'a>,
-}
-
-impl<'a> WarningReport<'a> {
-    pub(super) fn new(message: &'a str) -> Self {
-        Self { schema_version: SCHEMA_VERSION, warning: WarningBody { message } }
-    }
 }

@@ -8,7 +8,7 @@ mod metrics;
 mod progress;
 mod table;
 
-pub use metrics::Metrics;
+pub use metrics::{Fleet, Metrics};
 pub use progress::Progress;
 pub use table::{Column, Table};
 

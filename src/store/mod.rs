@@ -11,6 +11,8 @@
 mod addresses;
 mod audit;
 mod backup;
+mod history;
+mod life;
 mod locations;
 mod migrate;
 mod readings;
@@ -18,6 +20,8 @@ mod secrets;
 
 pub use addresses::{Choice, Exhausted};
 pub use audit::{Broken, Query};
+pub use history::{Announcement, Past};
+pub use life::SealedKeys;
 pub use locations::{Edit, NewPeer};
 pub use migrate::SCHEMA_VERSION;
 pub use readings::Watched;
@@ -111,6 +115,8 @@ impl From<rusqlite::Error> for StoreError {
                     ("location.name", "the name"),
                     ("location.vpn_ip", "the address"),
                     ("peer.public_key", "the public key"),
+                    ("pending_key.public_key", "the public key"),
+                    ("pending_address.vpn_ip", "the address"),
                 ]
                 .iter()
                 .find(|(column, _)| text.contains(column))

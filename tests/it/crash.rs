@@ -180,17 +180,28 @@ fn examine(root: &Path, disturbed: &Output, outcomes: &Outcomes) -> Result<(), S
     let locations = list["locations"].as_array().ok_or("no list")?;
     let conf = fs::read_to_string(root.join("etc/wireguard/wg0.conf")).map_err(|e| e.to_string())?;
     let mut addresses = BTreeSet::new();
+    let mut blocks = 0;
     for l in locations {
-        let (key, ip) =
-            (l["vpn_public_key"].as_str().ok_or("no key")?, l["vpn_ip"].as_str().ok_or("no address")?);
-        if !addresses.insert(ip.to_owned()) {
-            return Err(format!("{ip} was given twice"));
+        let ip = l["vpn_ip"].as_str().ok_or("no address")?;
+        let next = l["moving_to"].as_str();
+        for ip in next.into_iter().chain([ip]) {
+            if !addresses.insert(ip.to_owned()) {
+                return Err(format!("{ip} was given twice"));
+            }
         }
-        if !conf.contains(&format!("PublicKey = {key}\nAllowedIPs = {ip}/32\n")) {
+        let (Some(key), true) = (l["vpn_public_key"].as_str(), l["enabled"] == true) else {
+            continue;
+        };
+        let more = next.map(|ip| format!(", {ip}/32")).unwrap_or_default();
+        let preshared = conf.lines().skip_while(|l| !l.ends_with(key)).nth(1);
+        let preshared = preshared.filter(|l| l.starts_with("PresharedKey")).map(|l| format!("{l}\n"));
+        let preshared = preshared.unwrap_or_default();
+        if !conf.contains(&format!("PublicKey = {key}\n{preshared}AllowedIPs = {ip}/32{more}\n")) {
             return Err(format!("{} is not in the conf", l["name"]));
         }
+        blocks += 1 + usize::from(!l["rotating_since"].is_null());
     }
-    if conf.lines().filter(|l| *l == "[Peer]").count() != locations.len() {
+    if conf.lines().filter(|l| *l == "[Peer]").count() != blocks {
         return Err("the conf has another number of peers".into());
     }
     // A report that reached its reader was about something that is durable.
@@ -201,6 +212,10 @@ fn examine(root: &Path, disturbed: &Output, outcomes: &Outcomes) -> Result<(), S
         let kept = report["replaced"].as_str();
         if report["changed"] == true && kept.is_some_and(|kept| !Path::new(kept).exists()) {
             return Err("the replaced store was reported kept and is not there".into());
+        }
+        let rotating = locations.iter().any(|x| x["name"] == l["name"] && !x["rotating_since"].is_null());
+        if action == "rotating" && report["changed"] == true && !rotating {
+            return Err("a next key was shown and is lost".into());
         }
         if report["changed"] == true && there != (action != "removed") && !l.is_null() {
             return Err(format!("{action} was reported and is not so"));
@@ -301,6 +316,52 @@ fn commands(hub: &Hub) -> Vec<Vec<String>> {
     ]
 }
 
+/// A hub with a peer in every stage of its life.
+fn lives() -> Hub {
+    let hub = Hub::with_network("10.0.0.0/24");
+    hub.edit_settings("backend     = \"auto\"", "backend = \"none\"");
+    for name in ["alpha", "moving", "off", "rotating"] {
+        hub.add(name);
+    }
+    hub.run(&["location", "add", "secret", "--preshared"]).ok();
+    hub.run(&["peer", "rotate", "rotating", "--preshared"]).ok();
+    hub.run(&["peer", "move", "moving", "--vpn-ip", "10.0.0.50"]).ok();
+    hub.run(&["peer", "disable", "off"]).ok();
+    hub
+}
+
+#[test]
+fn a_kill_at_any_moment_of_a_peers_life_loses_nothing() {
+    if !strace_is_there() {
+        return;
+    }
+    let hub = lives();
+    let killed: usize = [
+        "--json peer rotate alpha",
+        "--json peer rotate secret --key-mode once",
+        "--json peer rotate rotating --abort",
+        "--json peer disable rotating",
+        "--json peer enable off",
+        "--json peer revoke secret --yes",
+        "--json peer move alpha --vpn-ip 10.0.0.60",
+        "--json peer move moving --done",
+        "--json location rename alpha omicron",
+    ]
+    .iter()
+    .map(|command| kill_everywhere(&hub, &command.split(' ').collect::<Vec<_>>()))
+    .sum();
+    tell(&format!("killed at {killed} instants of a peer's life, nothing lost"));
+}
+
+fn kill_everywhere(hub: &Hub, args: &[&str]) -> usize {
+    let instants: Vec<String> = calls(hub.root(), args)
+        .into_iter()
+        .flat_map(|(call, n)| (1..=n).map(move |i| format!("inject={call}:signal=KILL:when={i}")))
+        .collect();
+    assert!(instants.len() > 100, "{args:?}: only {} instants were found", instants.len());
+    disturb(hub.root(), args, &instants)
+}
+
 #[test]
 fn a_kill_at_any_system_call_loses_nothing() {
     if !strace_is_there() {
@@ -310,12 +371,7 @@ fn a_kill_at_any_system_call_loses_nothing() {
     let mut killed = 0;
     for command in commands(&hub) {
         let args: Vec<&str> = command.iter().map(String::as_str).collect();
-        let instants: Vec<String> = calls(hub.root(), &args)
-            .into_iter()
-            .flat_map(|(call, n)| (1..=n).map(move |i| format!("inject={call}:signal=KILL:when={i}")))
-            .collect();
-        assert!(instants.len() > 100, "{args:?}: only {} instants were found", instants.len());
-        killed += disturb(hub.root(), &args, &instants);
+        killed += kill_everywhere(&hub, &args);
     }
     tell(&format!("killed at {killed} instants, nothing lost"));
 }

@@ -144,7 +144,7 @@ fn a_file_of_conflicts_alone_is_a_conflict() {
 #[test]
 fn a_file_that_is_no_table_is_refused_whole() {
     let hub = Hub::up();
-    let columns = "name, org, description, tags, vpn_ip, public_key, key_mode, peer";
+    let columns = "name, org, description, tags, vpn_ip, public_key, key_mode, expires, peer";
     let general =
         format!("hint: give a CSV file with a header of some of {columns}, or JSON with these keys");
     for (text, message, hint) in [
@@ -287,6 +287,30 @@ fn scripts_that_cannot_be_written_stop_the_import() {
     assert_eq!(hub.run(&["location", "list", "-o", "name"]).ok().stdout, "");
 }
 
+#[test]
+fn a_site_that_has_ended_is_exported_and_imported_as_such() {
+    let hub = Hub::up();
+    hub.run(&["location", "add", "builders", "--expires", "1d"]).ok();
+    hub.now.set(hub.now.get() + 2 * 86_400);
+    hub.run(&["heartbeat"]).ok();
+    let out = hub.run(&["location", "export"]).ok().stdout;
+    assert!(out.contains("2026-11-24T10:00:00Z,disabled"), "{out}");
+    let file = write(&hub, "out.csv", &out);
+    assert_eq!(hub.run(&["--json", "location", "import", &file, "--update"]).ok().json()["changed"], false);
+    let other = Hub::up();
+    other.now.set(hub.now.get());
+    other.run(&["location", "import", &file]).ok();
+    assert!(other.live().is_empty(), "a disabled peer is on the interface");
+    assert_eq!(other.run(&["location", "export"]).ok().stdout, out);
+    other.run(&["sync", "--check"]).ok();
+    let file = write(&hub, "back.csv", &out.replace("builders", "others").replace("disabled", "enabled"));
+    let run = hub.run(&["location", "import", &file]).code(2);
+    assert!(run.stderr.contains("line 2: expiry \"2026-11-24T10:00:00Z\" is not in the future"), "{run:?}");
+    let file = write(&hub, "on.csv", "name,peer\nbuilders,enabled\n");
+    let run = hub.run(&["location", "import", &file, "--update"]).code(4);
+    assert!(run.stderr.contains("\"iwas-wg peer enable builders\" changes it"), "{run:?}");
+}
+
 /// Text as people and their enemies write it.
 fn text() -> impl Strategy<Value = String> {
     prop_oneof!["[a-z ,;\"'=]{0,12}", "\\PC{0,8}"]
@@ -305,10 +329,13 @@ fn row() -> impl Strategy<Value = serde_json::Value> {
         Just((json!("stored"), json!("enabled"))),
         Just((json!("once"), json!("enabled"))),
         Just((json!("router"), json!("none"))),
+        Just((json!("stored"), json!("disabled"))),
         Just((json!("stored"), json!("none"))),
     ];
-    (org, description, tags, keys).prop_map(|(org, description, tags, (mode, peer))| {
-        json!({"org": org, "description": description, "tags": tags, "key_mode": mode, "peer": peer})
+    let expires = proptest::option::of((1..90u32).prop_map(|days| format!("{days}d")));
+    (org, description, tags, keys, expires).prop_map(|(org, description, tags, (mode, peer), expires)| {
+        json!({"org": org, "description": description, "tags": tags, "key_mode": mode, "peer": peer,
+               "expires": expires})
     })
 }
 

@@ -8,16 +8,17 @@ mod cores;
 
 use super::{
     Context,
-    projection::project,
-    provisioning::{KeyRequest, Prepared, install_script},
+    projection::project_with,
+    provisioning::{Drawn, KeyRequest, Prepared, ScriptKeys, draw, install_script},
     script::file_name,
 };
 use crate::{
+    access::Permission,
     error::{Error, Kind},
     fsx::Stage,
     model::{
-        KeyMode, Location, Pool, PrivateKey,
-        plan::{Plan, WantedPeer},
+        Location, Pool,
+        plan::{Extras, Plan},
     },
     output::json::{BatchReport, Envelope},
     settings::Settings,
@@ -43,9 +44,9 @@ impl Entry {
         self.key.is_some() || self.before.as_ref() != Some(&self.after)
     }
 
-    /// Whether its script holds something that the router needs.
+    /// Whether it gets a script: one that makes, brings or keeps the router's key.
     fn has_script(&self) -> bool {
-        self.key.is_some_and(|k| k.mode != KeyMode::Once || k.public_key.is_none())
+        self.key.is_some()
     }
 }
 
@@ -62,6 +63,26 @@ pub(super) struct Written {
     pub scripts: Vec<String>,
     /// Whether conf and interface are in line.
     pub projected: Result<(), Error>,
+}
+
+/// Begins a command that needs all of these permissions: it reaches what each of them does.
+///
+/// # Errors
+/// Those of [`Context::enter`].
+pub(super) fn enter(
+    ctx: &mut Context<'_>,
+    action: &'static str,
+    needs: &[Permission],
+    scripts_dir: Option<&Path>,
+) -> Result<Settings, Error> {
+    let mut settings = ctx.enter(action, Permission::PeerWrite)?;
+    let shows_keys = scripts_dir.map(|_| Permission::RouterScript);
+    for permission in needs.iter().copied().chain(shows_keys) {
+        let scope = ctx.scope.clone();
+        settings = ctx.enter(action, permission)?;
+        ctx.scope = scope.within(&ctx.scope);
+    }
+    Ok(settings)
 }
 
 impl Batch {
@@ -119,14 +140,18 @@ impl Batch {
             }
             Ok(())
         });
-        let (scripts, difference) = done?;
-        let projected =
-            if difference.is_empty() { Ok(()) } else { project(ctx, settings, store, &difference) };
+        let (scripts, difference, fresh) = done?;
+        let projected = if difference.is_empty() {
+            Ok(())
+        } else {
+            project_with(ctx, settings, store, &difference, fresh)
+        };
         let scripts = scripts.into_iter().map(|name| dir.join(name).display().to_string()).collect();
         Ok(Written { scripts, projected: projected.and(settled) })
     }
 
-    /// All up to the commit: the names of the scripts, and what is different on the interface now.
+    /// All up to the commit: the names of the scripts, what is different on the interface now, and the
+    /// preshared keys for it.
     fn commit(
         &mut self,
         ctx: &mut Context<'_>,
@@ -134,10 +159,10 @@ impl Batch {
         store: &mut Store,
         hub: &Hub,
         mut scripts_to: Option<(&Path, &mut Stage)>,
-    ) -> Result<(Vec<String>, Plan), Error> {
+    ) -> Result<(Vec<String>, Plan, Extras), Error> {
         let to = scripts_to.as_ref().map(|(dir, stage)| (*dir, &**stage));
         let peers = make(ctx, settings, hub, &mut self.entries, to)?;
-        let mut difference = Plan::default();
+        let (mut difference, mut fresh) = (Plan::default(), Extras::new());
         let change = store.change()?;
         change.take_choices(&self.pool, &self.choices)?;
         for (entry, peer) in self.entries.iter().zip(&peers) {
@@ -154,7 +179,12 @@ impl Batch {
             if let (Some(peer), Some(ip)) = (peer, l.vpn_ip) {
                 change.take_address(ip)?;
                 change.insert_peer(&l.name, ip, &peer.new_peer(), l.updated_at)?;
-                difference.set_peers.push(WantedPeer::new(peer.public_key, ip));
+                if l.enabled {
+                    difference.set_peers.push(peer.wanted(ip));
+                    fresh.extend(peer.extras());
+                } else {
+                    change.set_enabled(l, false, l.updated_at)?;
+                }
             }
             change.record(&ctx.deed(Some(l)))?;
         }
@@ -166,7 +196,7 @@ impl Batch {
             ctx.on_behalf(dir, || stage.place(&scripts))?;
         }
         change.commit_recorded()?;
-        Ok((scripts, difference))
+        Ok((scripts, difference, fresh))
     }
 }
 
@@ -175,6 +205,7 @@ fn edit<'a>(before: &Location, after: &'a Location) -> Edit<'a> {
         org: (after.org != before.org).then_some(after.org.as_ref()),
         description: (after.description != before.description).then_some(after.description.as_ref()),
         tags: (after.tags != before.tags).then_some(&after.tags),
+        expires_at: (after.expires_at != before.expires_at).then_some(after.expires_at),
     }
 }
 
@@ -187,28 +218,30 @@ fn make(
     entries: &mut [Entry],
     scripts_to: Option<(&Path, &Stage)>,
 ) -> Result<Vec<Option<Prepared>>, Error> {
-    let mut drawn: Vec<(&mut Entry, Option<PrivateKey>)> = Vec::with_capacity(entries.len());
+    let mut drawn: Vec<(&mut Entry, Option<Drawn>)> = Vec::with_capacity(entries.len());
     for entry in entries {
-        let needs_one = entry.key.is_some_and(|k| k.public_key.is_none() && k.mode != KeyMode::Router);
-        let key = if needs_one { Some(ctx.new_key()?) } else { None };
-        drawn.push((entry, key));
+        let secrets = match entry.key {
+            Some(request) => draw(ctx, settings, request)?,
+            None => None,
+        };
+        drawn.push((entry, secrets));
     }
     let progress = ctx.ui.progress("locations", drawn.len() as u64);
-    let work = |part: Vec<(&mut Entry, Option<PrivateKey>)>| {
-        let recipients = Recipients::parse(&settings.recipients)?;
+    let work = |part: Vec<(&mut Entry, Option<Drawn>)>| {
+        let seals = part.iter().any(|(_, d)| d.as_ref().is_some_and(Drawn::is_sealed));
+        let recipients = if seals { Some(Recipients::parse(&settings.recipients)?) } else { None };
         let mut made = Vec::with_capacity(part.len());
-        for (entry, private_key) in part {
-            let peer = match (entry.key, private_key) {
-                (Some(request), Some(key)) => Some(Prepared::seal(key, request.mode, &recipients)?),
-                (Some(KeyRequest { mode, public_key: Some(key) }), None) => Some(Prepared::given(key, mode)),
-                _ => None,
-            };
+        for (entry, drawn) in part {
+            let peer = drawn.map(|drawn| drawn.seal(recipients.as_ref())).transpose()?;
             if let Some(peer) = &peer {
                 entry.after.public_key = Some(peer.public_key);
+                entry.after.key_created_at = Some(entry.after.updated_at);
+                entry.after.preshared = peer.keys.preshared.is_some();
             }
             if let (Some((_, stage)), Some(ip), true) = (scripts_to, entry.after.vpn_ip, entry.has_script()) {
-                let key = peer.as_ref().and_then(Prepared::private_key);
-                let script = install_script(settings, hub, &entry.after, ip, key)?;
+                let none = ScriptKeys::default();
+                let keys = peer.as_ref().map_or(&none, |p| &p.keys);
+                let script = install_script(settings, hub, &entry.after, ip, keys)?;
                 stage.add(&file_name(entry.after.name.as_str(), "rsc"), script.as_bytes())?;
             }
             progress.step();

@@ -6,23 +6,25 @@ use crate::{
     commands::{
         Context, Outcome,
         context::{require, unforeseen},
-        location_names,
     },
     error::{Error, Kind},
     fsx::{self, Draft},
     model::{
         Description, Location, LocationName, Org, Tags,
+        expiry::parse_expiry,
         location::{check_tag_key, parse_tag},
     },
+    output::json::time,
     store::Edit,
 };
 use anyhow::Context as _;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, path::Path, process::Command};
 
 /// Edit what is said of a location in $VISUAL or $EDITOR
 ///
-/// The editor shows org, description and tags as TOML. What cannot be right is told when it is
+/// The editor shows org, description, expires and tags as TOML. What cannot be right is told when it is
 /// left, and can be edited again; nothing is changed until all of it is right. Only for callers who
 /// administer the whole hub, since an editor can do anything; others use "location set".
 #[derive(Debug, clap::Args)]
@@ -31,7 +33,7 @@ use std::{collections::BTreeMap, path::Path, process::Command};
   EDITOR=nano iwas-wg location edit cafe-central")]
 pub(super) struct Args {
     /// The location
-    #[arg(value_name = "NAME", add = clap_complete::ArgValueCandidates::new(location_names))]
+    #[arg(value_name = "NAME")]
     name: String,
 }
 
@@ -41,6 +43,7 @@ pub(super) struct Args {
 struct Form {
     org: String,
     description: String,
+    expires: String,
     tags: BTreeMap<String, String>,
 }
 
@@ -49,24 +52,31 @@ struct Form {
 struct Said {
     org: Option<Org>,
     description: Option<Description>,
+    expires_at: Option<Timestamp>,
     tags: Tags,
 }
 
 impl Said {
     fn of(l: &Location) -> Self {
-        Self { org: l.org.clone(), description: l.description.clone(), tags: l.tags.clone() }
+        Self {
+            org: l.org.clone(),
+            description: l.description.clone(),
+            expires_at: l.expires_at,
+            tags: l.tags.clone(),
+        }
     }
 
     fn form(&self) -> Form {
         Form {
             org: self.org.as_ref().map_or_else(String::new, |o| o.as_str().to_owned()),
             description: self.description.as_ref().map_or_else(String::new, |d| d.as_str().to_owned()),
+            expires: self.expires_at.map(time).unwrap_or_default(),
             tags: self.tags.clone(),
         }
     }
 
-    /// Reads a form back.
-    fn parse(text: &str) -> Result<Self, Error> {
+    /// Reads a form back. An end that was there before may be over.
+    fn parse(text: &str, was: &Self, now: Timestamp) -> Result<Self, Error> {
         let form: Form = toml::from_str(text).map_err(|e| {
             let line = e.span().map_or(1, |span| text[..span.start].matches('\n').count() + 1);
             Error::new(Kind::Usage, format!("line {line}: {}", e.message()))
@@ -78,10 +88,16 @@ impl Said {
             })?;
             parse_tag(&format!("{key}={value}"))?;
         }
+        let expires_at = match form.expires.as_str() {
+            "" => None,
+            text if text == was.form().expires => was.expires_at,
+            text => Some(parse_expiry(text, now)?),
+        };
         let text = |s: String| Some(s).filter(|s| !s.is_empty());
         Ok(Self {
             org: text(form.org).map(|s| s.parse()).transpose()?,
             description: text(form.description).map(|s| s.parse()).transpose()?,
+            expires_at,
             tags: form.tags,
         })
     }
@@ -115,13 +131,20 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
             .hint("look at it with \"iwas-wg location show\" and edit it again"));
     }
     let updated_at = ctx.now();
-    let after =
-        Location { org: said.org, description: said.description, tags: said.tags, updated_at, ..now.clone() };
+    let after = Location {
+        org: said.org,
+        description: said.description,
+        expires_at: said.expires_at,
+        tags: said.tags,
+        updated_at,
+        ..now.clone()
+    };
     let change = store.change()?;
     let edit = Edit {
         org: (after.org != now.org).then_some(after.org.as_ref()),
         description: (after.description != now.description).then_some(after.description.as_ref()),
         tags: (after.tags != now.tags).then_some(&after.tags),
+        expires_at: (after.expires_at != now.expires_at).then_some(after.expires_at),
     };
     change.edit_location(&name, &edit, after.updated_at)?;
     change.commit(&ctx.deed(Some(&after)))?;
@@ -142,7 +165,7 @@ fn edit(ctx: &mut Context<'_>, before: &Location) -> Result<Option<Said>, Error>
         start_editor(ctx, draft.path())?;
         let bytes = fsx::read(draft.path())?.unwrap_or_default();
         let text = String::from_utf8_lossy(&bytes);
-        match Said::parse(&text) {
+        match Said::parse(&text, &was, ctx.now()) {
             // A form cannot tell an empty description from none.
             Ok(said) if said.form() == was.form() => return Ok(None),
             Ok(said) => return Ok(Some(said)),
@@ -179,13 +202,16 @@ mod tests {
         let said = Said {
             org: Some("K & S \"GmbH\"".parse().expect("org")),
             description: Some("two\nlines\twith ''' and \"\"\"".parse().expect("text")),
+            expires_at: Timestamp::from_second(1_900_000_000).ok(),
             tags: Tags::from([("a.b".into(), "c=d;e".into()), ("empty".into(), String::new())]),
         };
         let text = toml::to_string(&said.form()).expect("form");
-        assert_eq!(Said::parse(&text), Ok(said));
-        assert_eq!(Said::parse("").map(|s| s.form()), Ok(Form::default()));
-        for bad in ["org = 5", "colour = \"red\"", "org = ", "[tags]\n\"a b\" = \"c\"", "org = \" acme\""] {
-            assert!(Said::parse(bad).is_err(), "{bad:?} was accepted");
+        let now = Timestamp::UNIX_EPOCH;
+        assert_eq!(Said::parse(&text, &said, now), Ok(said.clone()));
+        assert_eq!(Said::parse("", &said, now).map(|s| s.form()), Ok(Form::default()));
+        let bad = ["org = 5", "colour = \"red\"", "org = ", "org = \" acme\"", "expires = \"soon\""];
+        for text in bad.into_iter().chain(["[tags]\n\"a b\" = \"c\""]) {
+            assert!(Said::parse(text, &said, now).is_err(), "{text:?} was accepted");
         }
     }
 }

@@ -36,10 +36,11 @@ use std::{
   vpn_ip       empty: the next free address
   public_key   of a router that made its own key, or of a key that was shown once
   key_mode     stored, once or router; empty: keys.mode of the settings
-  peer         enabled, or none for a location without keys; empty: enabled
+  expires      30d, 2027-01-31 or 2027-01-31T18:00:00Z
+  peer         enabled, disabled, or none for a location without keys; empty: enabled
 
 With --update a column that the file does not have stays as it is, and an empty cell of org,
-description or tags takes the value away. Addresses and keys of peers are never changed.
+description, tags or expires takes the value away. Addresses and keys of peers are never changed.
 
 Examples:
   iwas-wg location import fleet.csv --scripts-dir scripts
@@ -61,14 +62,10 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
-    let mut settings = ctx.enter("location import", Permission::LocationWrite)?;
-    if args.scripts_dir.is_some() {
-        let scope = ctx.scope.clone();
-        settings = ctx.enter("location import", Permission::RouterScript)?;
-        ctx.scope = scope.within(&ctx.scope);
-    }
+    let needs = [Permission::LocationWrite];
+    let settings = batch::enter(ctx, "location import", &needs, args.scripts_dir.as_deref())?;
     let bytes = sheet::open(ctx, &args.file)?;
-    let sheet = sheet::read(&bytes)?;
+    let sheet = sheet::read(&bytes, ctx.now())?;
     let _lock = ctx.lock(&settings)?;
     let mut store = Context::store(&settings)?;
     let hub = store.hub()?;
@@ -91,8 +88,10 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
     if !requests.is_empty() {
         endpoint(&settings)?;
     }
-    if let Some(stored) = requests.iter().find(|k| k.mode == KeyMode::Stored) {
-        check_recipients(&settings, *stored)?;
+    // One look at each kind of request is enough.
+    let kinds = [KeyMode::Stored, KeyMode::Once, KeyMode::Router];
+    for kind in kinds.iter().filter_map(|mode| requests.iter().find(|k| k.mode == *mode)) {
+        check_recipients(&settings, *kind)?;
     }
     let batch = Batch::plan(&store, pool, entries)?;
     let summary = Summary { action: "imported", dry_run: args.dry_run, entries: batch.entries() };
@@ -231,11 +230,16 @@ impl Planner<'_> {
                 None
             }
             Some(PeerWish::None) => None,
-            Some(PeerWish::Enabled) | None => {
+            Some(PeerWish::Enabled | PeerWish::Disabled) | None => {
                 let default = self.settings.key_mode;
                 self.key(row.key_mode, row.public_key, default).map_err(|e| wrong.push(e)).ok()
             }
         };
+        // What has ended already can only be kept as it is.
+        let expires = row.expires.flatten();
+        let may_have_ended = row.peer.is_some_and(|p| p != PeerWish::Enabled);
+        let past = expires.as_ref().filter(|_| !may_have_ended).and_then(|e| e.past.clone());
+        wrong.extend(past.map(Error::from));
         if let Some(ip) = row.vpn_ip {
             let chosen = choose_address(self.settings, self.store, self.scope, self.pool, Some(ip), None);
             wrong.extend(
@@ -245,18 +249,15 @@ impl Planner<'_> {
         if !wrong.is_empty() {
             return Err(wrong);
         }
+        let mode = key.map_or(row.key_mode.unwrap_or(self.settings.key_mode), |k| k.mode);
         let after = Location {
-            name: row.name,
             org,
             description: row.description.flatten(),
             tags: row.tags.unwrap_or_default(),
             vpn_ip: row.vpn_ip,
-            key_mode: key.map_or(row.key_mode.unwrap_or(self.settings.key_mode), |k| k.mode),
-            public_key: None,
-            enabled: true,
-            reading: None,
-            created_at: self.now,
-            updated_at: self.now,
+            enabled: row.peer != Some(PeerWish::Disabled),
+            expires_at: expires.map(|e| e.at),
+            ..Location::new(row.name, mode, self.now)
         };
         Ok(Entry { before: None, after, key })
     }
@@ -293,6 +294,16 @@ impl Planner<'_> {
                 differs("has a peer".into(), format!("\"iwas-wg peer revoke {name}\" takes it away"));
             }
             (None, Some(_), None) | (Some(PeerWish::Enabled), _, None) => request = Some(()),
+            (Some(PeerWish::Disabled), _, None) => {
+                differs("has no peer".into(), format!("\"iwas-wg peer provision {name}\" makes one"));
+            }
+            (Some(wish), _, Some(_)) if (wish == PeerWish::Enabled) != before.enabled => {
+                let (is, verb) = if before.enabled { ("enabled", "disable") } else { ("disabled", "enable") };
+                differs(
+                    format!("has a peer that is {is}"),
+                    format!("\"iwas-wg peer {verb} {name}\" changes it"),
+                );
+            }
             _ => {}
         }
         if let Some(mode) = row.key_mode.filter(|m| *m != before.key_mode && request.is_none()) {
@@ -320,10 +331,15 @@ impl Planner<'_> {
         if let Some(tags) = row.tags {
             after.tags = tags;
         }
+        if let Some(expires) = row.expires {
+            let at = expires.as_ref().map(|e| e.at);
+            wrong.extend(expires.filter(|_| at != before.expires_at).and_then(|e| e.past).map(Error::from));
+            after.expires_at = at;
+        }
         let mut key = None;
         if request.is_some() && wrong.is_empty() {
             match self.key(row.key_mode, row.public_key, before.key_mode) {
-                Ok(KeyRequest { mode: KeyMode::Router, public_key: None }) => {}
+                Ok(KeyRequest { mode: KeyMode::Router, public_key: None, .. }) => {}
                 Ok(request) => key = Some(request),
                 Err(e) => wrong.push(e),
             }
@@ -359,7 +375,7 @@ impl Planner<'_> {
             (None, Some(_)) => KeyMode::Router,
             (None, None) => default,
         };
-        let request = KeyRequest { mode, public_key };
+        let request = KeyRequest { mode, public_key, preshared: false };
         refuse_taken_key(self.store, self.scope, request)?;
         if mode == KeyMode::Once && public_key.is_none() && self.args.scripts_dir.is_none() {
             return Err(Error::new(Kind::Usage, "a key of the mode \"once\" is in the script alone")

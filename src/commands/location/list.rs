@@ -42,7 +42,8 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
     let mut all = Context::store_to_read(&settings)?.locations(&ctx.scope)?;
     all.retain(|l| fits(l));
     if ctx.ui.is_json() {
-        let locations = all.iter().map(LocationReport::new).collect();
+        let now = ctx.now();
+        let locations = all.iter().map(|l| LocationReport::new(l, now)).collect();
         ctx.ui.json(&Envelope::new(LocationList { locations }))?;
         return Ok(Outcome::Done);
     }
@@ -61,6 +62,7 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
         Column::text("TAGS", 3),
         Column::text("DESCRIPTION", 4),
         Column::extra("PUBLIC-KEY"),
+        Column::extra("EXPIRES"),
         Column::extra("CREATED"),
         Column::extra("UPDATED"),
     ]);
@@ -86,6 +88,7 @@ fn row(l: &Location) -> Vec<String> {
         l.tags.iter().map(|(k, v)| format!("{k}={v}")).collect::<Vec<_>>().join(","),
         l.description.as_ref().map_or("", Description::as_str).to_owned(),
         l.public_key.map(|k| k.to_string()).unwrap_or_default(),
+        l.expires_at.map(time).unwrap_or_default(),
         time(l.created_at),
         time(l.updated_at),
     ]

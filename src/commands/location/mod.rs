@@ -6,6 +6,7 @@ mod export;
 mod import;
 mod list;
 mod remove;
+mod rename;
 mod set;
 mod show;
 
@@ -33,6 +34,7 @@ enum Verb {
     Remove(remove::Args),
     Import(import::Args),
     Export(export::Args),
+    Rename(rename::Args),
 }
 
 pub(super) fn run(args: Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
@@ -45,6 +47,7 @@ pub(super) fn run(args: Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
         Verb::Remove(args) => remove::run(&args, ctx),
         Verb::Import(args) => import::run(&args, ctx),
         Verb::Export(args) => export::run(&args, ctx),
+        Verb::Rename(args) => rename::run(&args, ctx),
     }
 }
 
@@ -70,12 +73,13 @@ pub(super) fn report(
     script: Option<&str>,
     said: &str,
 ) -> Result<(), Error> {
+    let now = ctx.now();
     if ctx.ui.is_json() {
         return ctx.ui.json(&Envelope::new(ChangeReport {
             changed: action != "unchanged" && !dry_run,
             action,
             dry_run,
-            location: Some(LocationReport::new(location)),
+            location: Some(LocationReport::new(location, now)),
             script,
         }));
     }

@@ -5,6 +5,7 @@ use crate::{
     commands::context::unforeseen,
     error::{Error, Kind},
     model::{Description, Org},
+    output::json::time,
 };
 use anyhow::Context as _;
 use csv::{ByteRecord, ReaderBuilder, Writer};
@@ -86,6 +87,7 @@ pub(super) fn write(locations: &[Location]) -> Result<String, Error> {
             &l.vpn_ip.map(|a| a.to_string()).unwrap_or_default(),
             &key,
             l.key_mode.as_str(),
+            &l.expires_at.map(time).unwrap_or_default(),
             exported_peer(l),
         ]))?;
     }

@@ -6,7 +6,7 @@ use crate::{
     commands::context::unforeseen,
     error::{Error, Kind},
     model::{Description, Org, Tags},
-    output::json::SCHEMA_VERSION,
+    output::json::{SCHEMA_VERSION, time},
 };
 use anyhow::Context as _;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -35,6 +35,8 @@ struct In {
     vpn_ip: Option<String>,
     public_key: Option<String>,
     key_mode: Option<String>,
+    #[serde(default, deserialize_with = "there")]
+    expires: Option<Option<String>>,
     peer: Option<String>,
 }
 
@@ -51,6 +53,7 @@ struct Out<'a> {
     vpn_ip: Option<Ipv4Addr>,
     public_key: Option<String>,
     key_mode: &'static str,
+    expires: Option<String>,
     peer: &'static str,
 }
 
@@ -103,6 +106,7 @@ fn raw(line: u64, text: &str) -> Result<Raw, Fault> {
         plain(row.vpn_ip),
         plain(row.public_key),
         plain(row.key_mode),
+        full(row.expires),
         plain(row.peer),
     ];
     Ok(Raw { line, cells })
@@ -121,6 +125,7 @@ pub(super) fn write(locations: &[Location]) -> Result<String, Error> {
             vpn_ip: l.vpn_ip,
             public_key: exported_key(l),
             key_mode: l.key_mode.as_str(),
+            expires: l.expires_at.map(time),
             peer: exported_peer(l),
         };
         text += &serde_json::to_string(&row).context("cannot write the rows").map_err(unforeseen)?;

@@ -13,15 +13,18 @@ use crate::{
     error::{Error, Fault, Kind},
     fsx,
     model::{
-        Description, KeyMode, Location, LocationName, Org, PublicKey, Tags,
+        Description, Invalid, KeyMode, Location, LocationName, Org, PublicKey, Tags,
+        expiry::parse_expiry,
         location::{check_tag_key, parse_tag},
     },
 };
 use anyhow::Context as _;
+use jiff::Timestamp;
 use std::{collections::BTreeMap, fmt::Display, io::Read as _, net::Ipv4Addr, path::Path, str::FromStr};
 
 /// The columns, and the keys of a JSON row, in the order in which they are written.
-const COLUMNS: [&str; 8] = ["name", "org", "description", "tags", "vpn_ip", "public_key", "key_mode", "peer"];
+const COLUMNS: [&str; 9] =
+    ["name", "org", "description", "tags", "vpn_ip", "public_key", "key_mode", "expires", "peer"];
 
 /// The form of an export.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -37,19 +40,30 @@ pub(super) enum Format {
 pub(super) enum PeerWish {
     /// It has, or gets one.
     Enabled,
+    /// It has, or gets one that is not on the interface.
+    Disabled,
     /// It has none, and gets none.
     None,
 }
 
 impl PeerWish {
-    const ALL: [Self; 2] = [Self::Enabled, Self::None];
+    const ALL: [Self; 3] = [Self::Enabled, Self::Disabled, Self::None];
 
     const fn as_str(self) -> &'static str {
         match self {
             Self::Enabled => "enabled",
+            Self::Disabled => "disabled",
             Self::None => "none",
         }
     }
+}
+
+/// When a location of the file ends.
+#[derive(Debug, Clone)]
+pub(super) struct Expiry {
+    pub at: Timestamp,
+    /// What is wrong with it, unless it is so already: an export may be of yesterday.
+    pub past: Option<Invalid>,
 }
 
 /// One row. The outer `None` is a column that the file does not have, and leaves things as they
@@ -68,6 +82,7 @@ pub(super) struct Row {
     pub public_key: Option<PublicKey>,
     /// Empty is the default of the settings, or the one it has.
     pub key_mode: Option<KeyMode>,
+    pub expires: Option<Option<Expiry>>,
     /// Empty is a new one, or what there is.
     pub peer: Option<PeerWish>,
 }
@@ -118,7 +133,7 @@ pub(super) fn open(ctx: &mut Context<'_>, file: &str) -> Result<Vec<u8>, Error> 
 ///
 /// # Errors
 /// [`Kind::Usage`] if the file as a whole is neither. Bad rows are faults of the sheet.
-pub(super) fn read(bytes: &[u8]) -> Result<Sheet, Error> {
+pub(super) fn read(bytes: &[u8], now: Timestamp) -> Result<Sheet, Error> {
     // Spreadsheets like to begin with a byte order mark.
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let first = bytes.iter().find(|b| !b.is_ascii_whitespace());
@@ -126,7 +141,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Sheet, Error> {
     let mut take = |raw: Result<Raw, Fault>| {
         sheet.count += 1;
         match raw {
-            Ok(raw) => sheet.rows.extend(parse(raw, &mut sheet.faults)),
+            Ok(raw) => sheet.rows.extend(parse(raw, now, &mut sheet.faults)),
             Err(fault) => sheet.faults.push(fault),
         }
     };
@@ -163,9 +178,9 @@ pub(super) fn fault(line: u64, name: Option<&str>, e: impl Into<Error>) -> Fault
 }
 
 /// Parses every cell of a row, so that all that is wrong with it is told.
-fn parse(raw: Raw, faults: &mut Vec<Fault>) -> Option<Row> {
+fn parse(raw: Raw, now: Timestamp, faults: &mut Vec<Fault>) -> Option<Row> {
     let Raw { line, cells } = raw;
-    let [name, org, description, tags, vpn_ip, public_key, key_mode, peer] = cells;
+    let [name, org, description, tags, vpn_ip, public_key, key_mode, expires, peer] = cells;
     let label = if let Cell::Text(name) = &name { Some(name.clone()) } else { None };
     let before = faults.len();
     let mut note = |e: Error| faults.push(fault(line, label.as_deref(), e));
@@ -195,13 +210,18 @@ fn parse(raw: Raw, faults: &mut Vec<Fault>) -> Option<Row> {
     };
     let public_key = cell(&public_key, &mut note).flatten();
     let key_mode = cell(&key_mode, &mut note).flatten();
+    let expires = match expires {
+        Cell::Absent => None,
+        Cell::Empty => Some(None),
+        Cell::Text(text) => Some(expiry(&text, now).map_err(|e| note(e.into())).ok()),
+    };
     let peer = match peer {
         Cell::Text(text) => {
             let wish = PeerWish::ALL.into_iter().find(|w| w.as_str() == text);
             if wish.is_none() {
                 note(
                     Error::new(Kind::Usage, format!("peer {text:?} is not a wish for a peer"))
-                        .hint("use enabled or none, or leave it empty"),
+                        .hint("use enabled, disabled or none, or leave it empty"),
                 );
             }
             wish
@@ -211,7 +231,15 @@ fn parse(raw: Raw, faults: &mut Vec<Fault>) -> Option<Row> {
     if faults.len() > before {
         return None;
     }
-    Some(Row { line, name: row_name?, org, description, tags, vpn_ip, public_key, key_mode, peer })
+    let name = row_name?;
+    Some(Row { line, name, org, description, tags, vpn_ip, public_key, key_mode, expires, peer })
+}
+
+fn expiry(text: &str, now: Timestamp) -> Result<Expiry, Invalid> {
+    parse_expiry(text, now).map(|at| Expiry { at, past: None }).or_else(|e| match text.parse() {
+        Ok(at) => Ok(Expiry { at, past: Some(e) }),
+        Err(_) => Err(e),
+    })
 }
 
 fn value<T>(text: &str, note: &mut impl FnMut(Error)) -> Option<T>
@@ -286,6 +314,10 @@ fn exported_key(l: &Location) -> Option<String> {
 }
 
 fn exported_peer(l: &Location) -> &'static str {
-    let wish = if l.public_key.is_some() { PeerWish::Enabled } else { PeerWish::None };
+    let wish = match l.public_key {
+        None => PeerWish::None,
+        Some(_) if l.enabled => PeerWish::Enabled,
+        Some(_) => PeerWish::Disabled,
+    };
     wish.as_str()
 }

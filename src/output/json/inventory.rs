@@ -26,6 +26,7 @@ pub struct Variables {
     iwas_wg_key_mode: &'static str,
     iwas_wg_state: &'static str,
     iwas_wg_last_handshake: Option<String>,
+    iwas_wg_expires_at: Option<String>,
 }
 
 /// Text that somebody typed. Ansible would run a template in it on the machine that reads the
@@ -66,6 +67,7 @@ impl Inventory {
             iwas_wg_key_mode: l.key_mode.as_str(),
             iwas_wg_state: state_of(l).as_str(),
             iwas_wg_last_handshake: l.reading.as_ref().and_then(|r| r.last_handshake).map(time),
+            iwas_wg_expires_at: l.expires_at.map(time),
         }
     }
 
