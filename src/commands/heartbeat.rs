@@ -8,7 +8,7 @@ use crate::{
     error::{Error, Kind},
     fsx,
     model::{
-        Counts, LiveInterface, LivePeer, PublicKey,
+        Counts, LiveInterface, LivePeer, PublicKey, Scope,
         health::observe,
         plan,
         record::{Announced, Moment, advance},
@@ -16,6 +16,7 @@ use crate::{
     output::{
         Fleet, Metrics,
         json::{Envelope, HeartbeatReport, Transition, time},
+        key_metrics,
     },
     settings::Settings,
     store::Store,
@@ -86,7 +87,8 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
     drop(lock);
 
     if let (Some(metrics), Some(path)) = (metrics, metrics_file) {
-        fsx::replace(path, metrics.finish(&fleet).as_bytes(), 0o644)?;
+        let text = metrics.finish(&fleet) + &key_metrics(&store.locations(&Scope::All)?);
+        fsx::replace(path, text.as_bytes(), 0o644)?;
     }
     if drift > 0 {
         ctx.ui.warn(&format!(
@@ -183,7 +185,7 @@ fn look(
 
 /// Whether so much time passed between two heartbeats that nobody knows what happened meanwhile:
 /// several were missed.
-fn is_gap(before: Timestamp, now: Timestamp, offline_after: u32) -> bool {
+pub(super) fn is_gap(before: Timestamp, now: Timestamp, offline_after: u32) -> bool {
     const MISSED: i64 = 600;
     now.as_second() - before.as_second() > MISSED.max(2 * i64::from(offline_after))
 }

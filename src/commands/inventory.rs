@@ -18,9 +18,8 @@ use crate::{
 #[command(after_long_help = "Examples:
   iwas-wg inventory --list
   iwas-wg inventory --host cafe-central
-  iwas-wg inventory --format hosts >> /etc/hosts
-  iwas-wg inventory --format ssh-config --user admin > ~/.ssh/iwas-wg.conf
-  ansible all -i examples/ansible/inventory.sh --list-hosts")]
+  iwas-wg inventory --format hosts > fleet.hosts
+  iwas-wg inventory --format ssh-config --user admin > ~/.ssh/iwas-wg.conf")]
 #[command(group = clap::ArgGroup::new("what").required(true).args(["list", "host", "format"]))]
 pub struct Args {
     /// All hosts and groups, for Ansible

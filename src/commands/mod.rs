@@ -18,14 +18,17 @@ mod down;
 mod filter;
 mod generate;
 mod heartbeat;
+mod history;
 mod init;
 mod inventory;
 mod location;
 mod making;
+mod past;
 mod peer;
 mod projection;
 mod provision_all;
 mod provisioning;
+mod report;
 mod script;
 mod secrets;
 mod sheet;
@@ -63,6 +66,8 @@ pub enum Command {
     Script(script::Args),
     Status(status::Args),
     Heartbeat(heartbeat::Args),
+    History(history::Args),
+    Report(report::Args),
     Sync(sync::Args),
     Doctor(doctor::Args),
     Inventory(inventory::Args),
@@ -90,6 +95,8 @@ impl Command {
             Self::Script(args) => script::run(args, ctx),
             Self::Status(args) => status::run(&args, ctx),
             Self::Heartbeat(args) => heartbeat::run(&args, ctx),
+            Self::History(args) => history::run(&args, ctx),
+            Self::Report(args) => report::run(&args, ctx),
             Self::Sync(args) => sync::run(&args, ctx),
             Self::Doctor(args) => doctor::run(&args, ctx),
             Self::Inventory(args) => inventory::run(&args, ctx),

@@ -141,7 +141,7 @@ fn lately_dark(all: &[Location], now: Timestamp) -> Option<&LocationName> {
 }
 
 /// The interface, or the reason with `-v` and nothing: then the last heartbeat must do.
-fn read_live(ctx: &mut Context<'_>, settings: &Settings) -> Option<LiveInterface> {
+pub(super) fn read_live(ctx: &mut Context<'_>, settings: &Settings) -> Option<LiveInterface> {
     match ctx.device(settings)?.read() {
         Ok(live) => live,
         Err(e) => {
@@ -153,7 +153,7 @@ fn read_live(ctx: &mut Context<'_>, settings: &Settings) -> Option<LiveInterface
 
 /// Puts what the interface shows over what the last heartbeat saw; returns how many handshakes
 /// lie ahead of the clock.
-fn overlay(all: &mut [Location], live: &LiveInterface, now: Timestamp, offline_after: u32) -> u64 {
+pub(super) fn overlay(all: &mut [Location], live: &LiveInterface, now: Timestamp, offline_after: u32) -> u64 {
     let seen: HashMap<&PublicKey, &LivePeer> = live.peers.iter().map(|p| (&p.public_key, p)).collect();
     let mut ahead = 0;
     for l in all {
@@ -201,7 +201,12 @@ fn table(all: &[Location], now: Timestamp) -> Table {
 
 /// An age in its two largest units.
 pub(super) fn ago(then: Timestamp, now: Timestamp) -> String {
-    let s = (now.as_second() - then.as_second()).max(0);
+    span(now.as_second() - then.as_second())
+}
+
+/// Seconds in their two largest units.
+pub(super) fn span(seconds: i64) -> String {
+    let s = seconds.max(0);
     match s {
         0..60 => format!("{s} s"),
         60..3600 => format!("{} min {} s", s / 60, s % 60),
@@ -211,7 +216,7 @@ pub(super) fn ago(then: Timestamp, now: Timestamp) -> String {
 }
 
 /// Bytes in the largest binary unit that leaves a whole number in front.
-fn size(bytes: u64) -> String {
+pub(super) fn size(bytes: u64) -> String {
     let mut tenths = u128::from(bytes) * 10;
     for unit in ["B", "KiB", "MiB", "GiB", "TiB"] {
         if tenths < 10_240 {

@@ -4,10 +4,14 @@
 //! standard error. A reader that closed the pipe is no failure, a full disk is one.
 
 pub mod json;
+mod key_metrics;
 mod metrics;
+pub mod page;
+pub mod past;
 mod progress;
 mod table;
 
+pub use key_metrics::key_metrics;
 pub use metrics::{Fleet, Metrics};
 pub use progress::Progress;
 pub use table::{Column, Table};

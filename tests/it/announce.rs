@@ -27,17 +27,18 @@ fn all_changes_come_at_once_on_standard_input_with_counts_beside() {
     let (a, _, c) = (hub.add("a"), hub.add("b"), hub.add("c"));
     hub.run(&["heartbeat"]).ok();
     assert!(!hub.path("told").exists(), "run without a change");
+    hub.now.set(hub.now.get() + 120);
     hub.shake(&a, 10);
     hub.shake(&c, 20);
     let run = hub.run(&["heartbeat"]).ok();
     assert_eq!((run.stdout.as_str(), run.stderr.as_str()), ("", ""));
     assert_eq!(
         told(&hub),
-        json!({"schema_version": 1, "heartbeat_at": "2026-11-23T10:00:00Z",
+        json!({"schema_version": 1, "heartbeat_at": "2026-11-23T10:02:00Z",
                "counts": {"online": 2, "offline": 0, "never": 1, "disabled": 0, "unprovisioned": 0, "unknown": 0},
                "changes": [
-                 {"id": "a:online:1795427990", "name": "a", "org": null, "from": "never", "to": "online", "at": "2026-11-23T09:59:50Z"},
-                 {"id": "c:online:1795427980", "name": "c", "org": null, "from": "never", "to": "online", "at": "2026-11-23T09:59:40Z"}]})
+                 {"id": "a:online:1795428110", "name": "a", "org": null, "from": "never", "to": "online", "at": "2026-11-23T10:01:50Z"},
+                 {"id": "c:online:1795428100", "name": "c", "org": null, "from": "never", "to": "online", "at": "2026-11-23T10:01:40Z"}]})
     );
     assert_eq!(fs::read_to_string(hub.path("told.env")).expect("variables"), "2/2 of 2, 1\n");
     fs::remove_file(hub.path("told")).expect("told");

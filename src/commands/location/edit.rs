@@ -29,8 +29,7 @@ use std::{collections::BTreeMap, path::Path, process::Command};
 /// administer the whole hub, since an editor can do anything; others use "location set".
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "Examples:
-  iwas-wg location edit cafe-central
-  EDITOR=nano iwas-wg location edit cafe-central")]
+  iwas-wg location edit cafe-central")]
 pub(super) struct Args {
     /// The location
     #[arg(value_name = "NAME")]

@@ -4,6 +4,7 @@
 #
 # The hub has the locations that examples speak of, less those that the example itself adds; kiosk
 # has no peer yet; /var/backups/iwas-wg.db is a copy of its store. An example of init finds no hub.
+# fleet.csv lists two more locations, and the editor changes nothing.
 set -euo pipefail
 
 example=$1
@@ -23,6 +24,8 @@ for name in cafe-central shop-12 tower-3 laptop; do
 done
 [[ $example == *"location add kiosk"* ]] || hub location add kiosk --no-provision
 hub backup /var/backups/iwas-wg.db
+printf 'name,org\nshop-21,acme\nshop-22,acme\n' >fleet.csv
+export EDITOR=true
 ssh-keygen -q -t ed25519 -N '' -f "$HOME/.ssh/id_ed25519" </dev/null
 
 case $example in
