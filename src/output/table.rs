@@ -179,7 +179,7 @@ mod tests {
         let asked = |titles: &[&str]| titles.iter().map(|t| (*t).to_owned()).collect::<Vec<_>>();
         let order = asked(&["rx", "name", "org"]);
         let text = table().with_columns(&order).expect("columns").render(Some(5), false);
-        assert_eq!(text.lines().next(), Some("RX    NAME                   ORG"));
+        assert_eq!(text.lines().next(), Some("  RX  NAME                   ORG"));
         let unknown = asked(&["name", "colour"]);
         assert_eq!(table().with_columns(&unknown).map(|_| ()), Err("colour"));
     }
