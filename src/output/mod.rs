@@ -3,14 +3,17 @@
 //! Results go to standard output and nothing else does; everything said to people goes to
 //! standard error. A reader that closed the pipe is no failure, a full disk is one.
 
+pub mod changes;
 pub mod json;
 mod metrics;
 pub mod page;
 pub mod past;
+mod plugin;
 mod progress;
 mod table;
 
 pub use metrics::{Fleet, Metrics};
+pub use plugin::{Answer, CheckAnswer, Level, Number};
 pub use progress::Progress;
 pub use table::{Column, Table};
 
@@ -158,6 +161,20 @@ impl Ui {
         } else {
             self.tell(&format!("iwas-wg: warning: {text}"));
         }
+    }
+
+    /// Tells a failure as a monitoring plugin does: as its answer, and never with another code.
+    pub fn plugin_error(&mut self, e: &Error) {
+        if self.style.json {
+            let report = json::ErrorReport::with_exit(e, Level::Unknown as u8);
+            self.tell(&serde_json::to_string(&report).unwrap_or_default());
+            return;
+        }
+        let hint = e.hint.as_ref().map(|h| format!(" ({h})")).unwrap_or_default();
+        let text = format!("{}{hint}", e.message);
+        let answer = Answer { level: Level::Unknown, text, numbers: Vec::new() };
+        // With standard output gone there is nobody to answer.
+        let _ = self.data(&answer.line()).and_then(|()| self.flush());
     }
 
     /// Tells a failure.

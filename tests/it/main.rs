@@ -9,6 +9,7 @@ mod adopt_sources;
 mod announce;
 mod backup;
 mod bad_input;
+mod check;
 mod conf;
 mod crash;
 mod doctor;
