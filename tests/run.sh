@@ -31,6 +31,8 @@ needed=(
   strace:strace
   cc:gcc
   python3:python3
+  tmux:tmux
+  chromium:chromium
   sudo:sudo
   useradd:passwd
   setpriv:util-linux

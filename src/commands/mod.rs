@@ -33,6 +33,7 @@ mod sync;
 mod unsealing;
 mod up;
 mod upkeep;
+mod watch;
 
 pub use completions::location_names;
 pub use context::{Context, Global};
@@ -64,6 +65,7 @@ pub enum Command {
     Script(script::Args),
     Status(status::Args),
     Heartbeat(heartbeat::Args),
+    Watch(watch::Args),
     Check(check::Args),
     History(history::Args),
     Report(report::Args),
@@ -93,6 +95,7 @@ impl Command {
             Self::Script(args) => script::run(args, ctx),
             Self::Status(args) => status::run(&args, ctx),
             Self::Heartbeat(args) => heartbeat::run(&args, ctx),
+            Self::Watch(args) => watch::run(&args, ctx),
             Self::Check(args) => check::run(&args, ctx),
             Self::History(args) => history::run(&args, ctx),
             Self::Report(args) => report::run(&args, ctx),

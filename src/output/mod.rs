@@ -10,11 +10,13 @@ pub mod page;
 pub mod past;
 mod plugin;
 mod progress;
+mod screen;
 mod table;
 
 pub use metrics::{Fleet, Metrics};
 pub use plugin::{Answer, CheckAnswer, Level, Number};
 pub use progress::Progress;
+pub use screen::{Ink, Key, Line, Screen};
 pub use table::{Column, Table};
 
 use crate::{
@@ -191,6 +193,15 @@ impl Ui {
         if let Some(hint) = &e.hint {
             self.tell(&format!("hint: {}", one_line(hint)));
         }
+    }
+
+    /// The terminal behind standard output as one picture, until it is dropped.
+    ///
+    /// # Errors
+    /// [`Kind::Failed`] if it cannot be taken over.
+    pub fn screen(&mut self) -> Result<Screen, Error> {
+        self.flush()?;
+        Screen::enter(self.color).map_err(|e| stdout_failed(&e))
     }
 
     /// A bar for long work; nothing is drawn unless standard error is a terminal.

@@ -34,5 +34,6 @@ mod status;
 mod stranger;
 mod support;
 mod sync;
+mod watch;
 mod wg_quick;
 mod year;

@@ -22,3 +22,4 @@ mod sessions;
 mod survive;
 mod userspace;
 mod vm;
+mod watch;
