@@ -9,6 +9,7 @@
 mod adoption;
 mod bench;
 mod boundary;
+mod browser;
 mod hub;
 mod kernel;
 mod netns;

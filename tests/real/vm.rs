@@ -86,7 +86,7 @@ fn obstacle() -> Option<String> {
 }
 
 /// The words that choose the tests which run in the machine, several at once: most of them wait.
-const CHOICE: [&str; 10] = [
+const CHOICE: [&str; 12] = [
     "--test-threads=4",
     "--include-ignored",
     "--skip",
@@ -97,6 +97,8 @@ const CHOICE: [&str; 10] = [
     "quickstart::",
     "--skip",
     "watch::the_table_lives",
+    "--skip",
+    "browser::",
 ];
 
 fn tests_inside() -> usize {
