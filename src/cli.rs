@@ -1,7 +1,7 @@
 //! The command line: global flags, parsing, dispatch, and the last word on every failure.
 
 use crate::{
-    commands::{Command, Context, Global, Outcome},
+    commands::{self, Command, Context, Global, Outcome},
     env::Env,
     error::{Error, Kind},
     output::{Level, Style, Ui},
@@ -33,14 +33,12 @@ pub fn command() -> clap::Command {
     Cli::command()
 }
 
-/// Answers a shell that asks for completions and then ends the process; returns otherwise.
-pub fn complete() {
-    clap_complete::CompleteEnv::with_factory(command).var("IWAS_WG_COMPLETE").completer("iwas-wg").complete();
-}
-
 /// Runs the program and returns its exit code.
 pub fn run(args: impl IntoIterator<Item = OsString>, env: &mut Env) -> u8 {
     let args: Vec<OsString> = args.into_iter().collect();
+    if let Some(code) = commands::answer(&args, env, command) {
+        return code;
+    }
     let parsed = command().try_get_matches_from(&args);
     let parsed = parsed.and_then(|m| Cli::from_arg_matches(&m).map(|cli| (cli, asked(&m))));
     let (cli, asked) = match parsed {

@@ -110,7 +110,8 @@ pub fn create_dir(path: &Path, mode: u32) -> Result<(), FsError> {
     if path.is_dir() {
         return Ok(());
     }
-    if let Some(parent) = path.parent() {
+    // A name without a directory lies in the present one.
+    if let Some(parent) = path.parent().filter(|p| !p.as_os_str().is_empty()) {
         create_dir(parent, 0o755)?;
     }
     DirBuilder::new().mode(mode).create(path).map_err(failed("create the directory", path))

@@ -6,9 +6,11 @@
 
 mod file;
 mod initial;
+mod known;
 mod rules;
 
 pub use initial::{Initial, text as initial_text};
+pub use known::{FILES, KNOWN, KeptFile, Key, Section};
 
 use crate::{
     fsx,
@@ -48,7 +50,8 @@ pub enum Backend {
 }
 
 impl Backend {
-    const ALL: [Self; 4] = [Self::Auto, Self::Kernel, Self::Userspace, Self::None];
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Auto, Self::Kernel, Self::Userspace, Self::None];
 
     /// The word used in settings.
     pub const fn as_str(self) -> &'static str {
@@ -204,6 +207,8 @@ pub struct Settings {
     pub offline_after: u32,
     /// `heartbeat.metrics_file`, below the root; `None` while empty.
     pub metrics_file: Option<PathBuf>,
+    /// `[access]`.
+    pub access: Rules,
     /// `heartbeat.confirm`: how many heartbeats must see a change before it is announced.
     pub confirm: u32,
     /// `heartbeat.keep_history` in days.
@@ -212,8 +217,6 @@ pub struct Settings {
     pub on_change: Option<Vec<String>>,
     /// `heartbeat.on_change_timeout` in seconds.
     pub on_change_timeout: u32,
-    /// `[access]`.
-    pub access: Rules,
 }
 
 impl Settings {

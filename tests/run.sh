@@ -38,6 +38,11 @@ needed=(
   setpriv:util-linux
   age:age
   ssh-keygen:openssh-client
+  zsh:zsh
+  fish:fish
+  mandoc:mandoc
+  jq:jq
+  script:bsdutils
 )
 missing=()
 for entry in "${needed[@]}"; do

@@ -24,7 +24,7 @@ use zeroize::Zeroizing;
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "Examples:
   iwas-wg backup /var/backups/iwas-wg.db
-  iwas-wg backup /var/backups/iwas-wg.db.age --recipient age1...")]
+  iwas-wg backup /var/backups/iwas-wg.db.age --recipient \"$(cat ~/.ssh/id_ed25519.pub)\"")]
 pub struct BackupArgs {
     /// File to write
     #[arg(value_name = "FILE")]

@@ -223,12 +223,3 @@ impl Context<'_> {
         }
     }
 }
-
-/// Where the files of a caller are: for completions, which must fail silently.
-pub(super) fn settings_of(env: &mut crate::env::Env) -> Option<(Settings, Scope)> {
-    let global = super::Global::default();
-    let ui = crate::output::Ui::new(env, global.style());
-    let mut ctx = Context::new(env, ui, global, clap::Command::default);
-    let settings = ctx.enter("completions", Permission::LocationRead).ok()?;
-    Some((settings, ctx.scope))
-}

@@ -7,7 +7,6 @@ use super::{
     context::require,
     filter::Filter,
     heartbeat::drift,
-    location_names,
     status::{overlay, span},
 };
 use crate::{
@@ -44,7 +43,7 @@ const NAMED: usize = 5;
   iwas-wg check cafe-central")]
 pub struct Args {
     /// Only these locations
-    #[arg(value_name = "NAME", add = clap_complete::ArgValueCandidates::new(location_names))]
+    #[arg(value_name = "NAME")]
     names: Vec<String>,
     #[command(flatten)]
     filter: Filter,

@@ -8,7 +8,7 @@ use crate::{
     error::{Error, Kind},
     fsx,
     model::{
-        Counts, LiveInterface, LivePeer, PublicKey,
+        Counts, LiveInterface, LivePeer, PublicKey, Scope,
         health::observe,
         plan,
         record::{Announced, Moment, advance},
@@ -16,6 +16,7 @@ use crate::{
     output::{
         Fleet, Metrics,
         json::{Envelope, HeartbeatReport, Transition, time},
+        key_metrics,
     },
     settings::Settings,
     store::Store,
@@ -33,16 +34,16 @@ use std::{
 /// read, the exit code is 9 and nothing changes. Drift between interface, conf and store is told
 /// in one line and not mended.
 ///
+/// It also ends what is under way: a new key of "peer rotate" that has shaken hands takes over, one
+/// that did not within keys.rotate_timeout is given up, a router of "peer move" that answers at its
+/// next address has moved, and a location that has expired is disabled.
+///
 /// Changes of state are kept with the time at which they happened, for history and report, for
 /// heartbeat.keep_history days. While the interface is younger than offline_after, a site that was
 /// online and has not come back is unknown and no change is announced. heartbeat.on_change is a
 /// program that is told all changes, as JSON on its standard input; if it fails, it is told them
 /// again by the next heartbeat. With heartbeat.confirm, a change is announced only once so many
 /// heartbeats in a row have seen it.
-///
-/// It also ends what is under way: a new key of "peer rotate" that has shaken hands takes over, one
-/// that did not within keys.rotate_timeout is given up, a router of "peer move" that answers at its
-/// next address has moved, and a location that has expired is disabled.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "Examples:
   */2 * * * * root iwas-wg heartbeat
@@ -86,7 +87,8 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
     drop(lock);
 
     if let (Some(metrics), Some(path)) = (metrics, metrics_file) {
-        fsx::replace(path, metrics.finish(&fleet).as_bytes(), 0o644)?;
+        let text = metrics.finish(&fleet) + &key_metrics(&store.locations(&Scope::All)?);
+        fsx::replace(path, text.as_bytes(), 0o644)?;
     }
     if drift > 0 {
         ctx.ui.warn(&format!(

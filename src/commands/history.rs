@@ -3,7 +3,6 @@
 use super::{
     Context, Outcome,
     context::require,
-    location_names,
     past::{Past, Since, gather, table},
     status::span,
 };
@@ -31,7 +30,7 @@ use std::path::PathBuf;
   iwas-wg --json history cafe-central | jq .outages")]
 pub struct Args {
     /// Only this location
-    #[arg(value_name = "NAME", add = clap_complete::ArgValueCandidates::new(location_names))]
+    #[arg(value_name = "NAME")]
     name: Option<String>,
     /// How far back: a span such as 7d or 36h, or a date or time
     #[arg(long, value_name = "T", default_value = "7d")]
@@ -58,23 +57,20 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
     };
     let (mut changes, mut outages) = (Vec::new(), Vec::new());
     let for_page = args.html.is_some();
-    let past = gather(
-        &settings,
-        &store,
-        locations,
-        window,
-        name.as_ref(),
-        for_page,
-        &mut |location, steps, (_, summary)| {
-            let name = location.name.as_str();
-            for (i, step) in steps.iter().enumerate().filter(|(_, s)| s.at >= window.from) {
-                let before = i.checked_sub(1).map(|before| steps[before].state);
-                let lasted = steps.get(i + 1).map(|next| next.at - step.at);
-                changes.push((step.at, name.to_owned(), before, step.state, lasted));
-            }
-            outages.extend(summary.outages.iter().map(|o| (name.to_owned(), *o)));
-        },
-    )?;
+    let past = gather(&settings, &store, &locations, window, name.as_ref(), for_page, &mut |location,
+                                                                                            steps,
+                                                                                            (
+        _,
+        summary,
+    )| {
+        let name = location.name.as_str();
+        for (i, step) in steps.iter().enumerate().filter(|(_, s)| s.at >= window.from) {
+            let before = i.checked_sub(1).map(|before| steps[before].state);
+            let lasted = steps.get(i + 1).map(|next| next.at - step.at);
+            changes.push((step.at, name.to_owned(), before, step.state, lasted));
+        }
+        outages.extend(summary.outages.iter().map(|o| (name.to_owned(), *o)));
+    })?;
     changes.sort_by(|a: &Change, b: &Change| (a.0, &a.1).cmp(&(b.0, &b.1)));
     outages.sort_by(|a, b| (&a.0, a.1.from).cmp(&(&b.0, b.1.from)));
     if let Some(path) = &args.html {

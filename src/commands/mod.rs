@@ -35,7 +35,7 @@ mod up;
 mod upkeep;
 mod watch;
 
-pub use completions::location_names;
+pub use completions::answer;
 pub use context::{Context, Global};
 
 use crate::{error::Error, output::Level};

@@ -54,7 +54,7 @@ Examples:
   iwas-wg script render --all --scripts-dir scripts")]
 struct RenderArgs {
     /// The location
-    #[arg(value_name = "NAME", add = clap_complete::ArgValueCandidates::new(super::location_names))]
+    #[arg(value_name = "NAME")]
     #[arg(required_unless_present = "all", conflicts_with = "all")]
     name: Option<String>,
     /// Every location that has a peer or whose router is to make its key

@@ -1,6 +1,6 @@
 //! `iwas-wg status`: the fleet at this moment.
 
-use super::{Context, Outcome, context::require, filter::Filter, heartbeat::future_warning, location_names};
+use super::{Context, Outcome, context::require, filter::Filter, heartbeat::future_warning};
 use crate::{
     access::Permission,
     error::Error,
@@ -27,7 +27,7 @@ use std::collections::HashMap;
   iwas-wg --json status | jq .counts")]
 pub struct Args {
     /// Only these locations
-    #[arg(value_name = "NAME", add = clap_complete::ArgValueCandidates::new(location_names))]
+    #[arg(value_name = "NAME")]
     names: Vec<String>,
     #[command(flatten)]
     filter: Filter,

@@ -19,6 +19,9 @@ pub enum KeyMode {
 }
 
 impl KeyMode {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Stored, Self::Once, Self::Router];
+
     /// The word used in settings, JSON and the store.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -39,12 +42,10 @@ impl FromStr for KeyMode {
     type Err = Invalid;
 
     fn from_str(s: &str) -> Result<Self, Invalid> {
-        match s {
-            "stored" => Ok(Self::Stored),
-            "once" => Ok(Self::Once),
-            "router" => Ok(Self::Router),
-            _ => Err(Invalid::new("key mode", s, "is not a key mode", "use stored, once or router")),
-        }
+        Self::ALL
+            .into_iter()
+            .find(|m| m.as_str() == s)
+            .ok_or_else(|| Invalid::new("key mode", s, "is not a key mode", "use stored, once or router"))
     }
 }
 

@@ -5,6 +5,7 @@
 
 pub mod changes;
 pub mod json;
+mod key_metrics;
 mod metrics;
 pub mod page;
 pub mod past;
@@ -13,6 +14,7 @@ mod progress;
 mod screen;
 mod table;
 
+pub use key_metrics::key_metrics;
 pub use metrics::{Fleet, Metrics};
 pub use plugin::{Answer, CheckAnswer, Level, Number};
 pub use progress::Progress;

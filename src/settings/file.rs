@@ -1,6 +1,6 @@
 //! `config.toml` as typed values that remember where they came from.
 
-use super::SettingsError;
+use super::{KNOWN, SettingsError};
 use crate::model::{
     Invalid,
     expiry::{SPAN_MAX, parse_span},
@@ -15,63 +15,6 @@ use toml::{
     Spanned,
     de::{DeTable, DeValue},
 };
-
-/// A key and its variable.
-type Key = (&'static str, Option<&'static str>);
-
-/// All sections and their keys; a key with a variable can also be set by the environment.
-const KNOWN: &[(&str, &[Key])] = &[
-    (
-        "hub",
-        &[
-            ("interface", Some("IWAS_WG_INTERFACE")),
-            ("endpoint", Some("IWAS_WG_ENDPOINT")),
-            ("listen_port", Some("IWAS_WG_LISTEN_PORT")),
-            ("network", Some("IWAS_WG_NETWORK")),
-            ("address", None),
-            ("reserved", None),
-            ("conf", Some("IWAS_WG_CONF")),
-            ("backend", Some("IWAS_WG_BACKEND")),
-        ],
-    ),
-    (
-        "router",
-        &[
-            ("interface", None),
-            ("listen_port", None),
-            ("keepalive", None),
-            ("allowed_address", None),
-            ("mtu", None),
-            ("management", None),
-            ("routes", None),
-            ("reach", None),
-            ("watchdog", None),
-        ],
-    ),
-    (
-        "keys",
-        &[
-            ("mode", Some("IWAS_WG_KEY_MODE")),
-            ("recipients", None),
-            ("identity", Some("IWAS_WG_IDENTITY")),
-            ("preshared", None),
-            ("rotate_timeout", None),
-        ],
-    ),
-    (
-        "heartbeat",
-        &[
-            ("offline_after", Some("IWAS_WG_OFFLINE_AFTER")),
-            ("metrics_file", Some("IWAS_WG_METRICS_FILE")),
-            ("confirm", None),
-            ("keep_history", None),
-            ("on_change", None),
-            ("on_change_timeout", None),
-        ],
-    ),
-    // What is in it, `rules` knows.
-    ("access", &[("syslog", None)]),
-];
 
 /// A value as text, with the place it came from.
 pub(super) struct Value {
@@ -156,11 +99,12 @@ impl<'a> File<'a> {
             };
         for (section, value) in &self.table {
             let name = section.get_ref().as_ref();
-            let Some((_, keys)) = KNOWN.iter().find(|(s, _)| *s == name) else {
-                let known = KNOWN.iter().map(|(s, _)| *s).collect();
+            let Some(known) = KNOWN.iter().find(|s| s.name == name) else {
+                let known = KNOWN.iter().map(|s| s.name).collect();
                 let what = if value.get_ref().is_table() { "section" } else { "setting" };
                 return Err(unknown(&section.span(), format!("{what} {name:?}"), name, known));
             };
+            let keys = known.keys;
             let Some(table) = value.get_ref().as_table() else {
                 return Err(SettingsError {
                     message: format!("{}: {name:?} must be a section", self.origin(&section.span())),
@@ -173,8 +117,8 @@ impl<'a> File<'a> {
             }
             for key in table.keys() {
                 let k = key.get_ref().as_ref();
-                if !keys.iter().any(|(known, _)| *known == k) {
-                    let known = keys.iter().map(|(k, _)| *k).collect();
+                if !keys.iter().any(|known| known.name == k) {
+                    let known = keys.iter().map(|k| k.name).collect();
                     return Err(unknown(&key.span(), format!("setting \"{name}.{k}\""), k, known));
                 }
             }
@@ -187,8 +131,8 @@ impl<'a> File<'a> {
     }
 
     fn variable(&self, section: &str, key: &str) -> Option<Value> {
-        let (_, keys) = KNOWN.iter().find(|(s, _)| *s == section)?;
-        let name = keys.iter().find(|(k, _)| *k == key)?.1?;
+        let known = KNOWN.iter().find(|s| s.name == section)?;
+        let name = known.keys.iter().find(|k| k.name == key)?.variable?;
         let text = self.vars.get(name).filter(|v| !v.is_empty())?;
         Some(Value { text: text.clone(), origin: name.to_owned(), key: None })
     }

@@ -137,7 +137,7 @@ fn the_metrics_file_is_whole_public_and_without_time_stamps() {
     ] {
         assert!(text.lines().any(|l| l == line), "{line} is not in\n{text}");
     }
-    assert!(!text.contains("seconds{location=\"b\"}"), "a handshake that never was");
+    assert!(!text.contains("handshake_timestamp_seconds{location=\"b\"}"), "a handshake that never was");
     let mut families = std::collections::BTreeSet::new();
     assert!(text.lines().filter(|l| l.starts_with("# TYPE")).all(|l| families.insert(l)), "a family twice");
     hub.edit_settings("metrics_file  = \"\"", "metrics_file = \"/from-settings.prom\"");

@@ -49,9 +49,9 @@ const ROOMS: &[Room] = &[
             "model", "fsx", "env", "store", "device", "wgconf", "script", "vault", "settings", "access",
             "output", "error",
         ],
-        &["anyhow", "clap", "clap_complete", "clap_mangen", "serde", "serde_json", "strsim"],
+        &["anyhow", "clap", "clap_complete", "roff", "serde", "serde_json", "shlex", "strsim"],
     ),
-    room("cli", &["commands", "settings", "output", "error", "env"], &["clap", "clap_complete"]),
+    room("cli", &["commands", "settings", "output", "error", "env"], &["clap"]),
     room("main", &["cli", "env", "run"], &["anyhow"]),
 ];
 

@@ -469,3 +469,20 @@ fn a_rename_touches_neither_the_interface_nor_the_router() {
     hub.run(&["location", "rename", "bistro", "cafe"]).ok();
     assert_eq!(tag(&hub.run(&["script", "render", "cafe"]).ok().stdout), tag(&script));
 }
+
+#[test]
+fn monitoring_sees_the_age_of_keys_and_the_end_of_locations() {
+    let hub = Hub::up();
+    hub.run(&["location", "add", "builders", "--expires", "8d"]).ok();
+    hub.run(&["peer", "rotate", "builders"]).ok();
+    let file = hub.path("iwas.prom");
+    hub.run(&["heartbeat", "--metrics-file", file.to_str().expect("path")]).ok();
+    let text = std::fs::read_to_string(file).expect("metrics");
+    for line in [
+        format!("iwas_wg_peer_key_created_timestamp_seconds{{location=\"builders\"}} {START}"),
+        "iwas_wg_peer_rotating{location=\"builders\"} 1".to_owned(),
+        format!("iwas_wg_location_expires_timestamp_seconds{{location=\"builders\"}} {}", START + 8 * 86_400),
+    ] {
+        assert!(text.lines().any(|l| l == line), "{line} is not in\n{text}");
+    }
+}

@@ -82,8 +82,7 @@ fn script_json_has_what_a_program_needs() {
         report,
         json!({"schema_version": 1, "name": "cafe", "vpn_ip": "10.0.0.2", "prefix_length": 24,
                "private_key": private, "server_public_key": hub_key, "endpoint_address": "vpn.example.com",
-               "endpoint_port": 51820, "allowed_address": ["0.0.0.0/0"], "persistent_keepalive_seconds": 25,
-               "preshared_key": null})
+               "endpoint_port": 51820, "allowed_address": ["0.0.0.0/0"], "persistent_keepalive_seconds": 25})
     );
     let pair = iwas_wg::model::PrivateKey::from_base64(&private).unwrap_or_else(|e| panic!("{e}"));
     assert_eq!(pair.public().to_string(), key, "the script's key is not the peer's");

@@ -99,7 +99,7 @@ fn rotate_under_traffic(net: &Net, hub: &Hub, name: &str, flags: &str) -> f64 {
     let waiting = waiting.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("start iwas-wg");
     let new = next_key(hub, &known);
     let script = hub.ok(&format!("script render {name} --kind rotate"));
-    let settings = Settings::of_rotation(&install, &script, [old.clone(), new.clone()]);
+    let settings = Settings::of_rotation(&install, &script, &[old.clone(), new.clone()]);
     assert_eq!(settings.preshared_key.is_some(), flags.contains("preshared"));
     take_keys(hub, &router, &settings);
     let ended = waiting.wait_with_output().expect("iwas-wg");
@@ -188,7 +188,7 @@ fn a_router_that_dies_half_way_is_heard_with_whichever_key_it_wakes_up_with() {
         let known: Vec<&str> = all.iter().map(String::as_str).collect();
         let script = hub.ok(&format!("peer rotate {name}"));
         let new = next_key(&hub, &known);
-        let settings = Settings::of_rotation(&install, &script, [old.clone(), new.clone()]);
+        let settings = Settings::of_rotation(&install, &script, &[old.clone(), new.clone()]);
         // The power goes between the new key and its first packet.
         router.stop();
         if wakes_with_new {
@@ -222,7 +222,7 @@ fn a_router_that_went_back_to_its_old_key_keeps_it() {
     let old = hub.key_of("cafe");
     let script = hub.ok("peer rotate cafe");
     let new = next_key(&hub, &[&old]);
-    let settings = Settings::of_rotation(&install, &script, [old.clone(), new.clone()]);
+    let settings = Settings::of_rotation(&install, &script, &[old.clone(), new.clone()]);
     take_keys(&hub, &router, &settings);
     let proved = hub.wait_for_handshake(&new);
     thread::sleep(Duration::from_secs(2));
@@ -268,7 +268,7 @@ fn two_rotations_at_once_end_both() {
     for ((router, install), (name, old)) in sites.iter().zip(["a", "b"].iter().zip(&old)) {
         let script = hub.ok(&format!("--lock-timeout 20 script render {name} --kind rotate"));
         let new: Vec<String> = hub.peers().into_keys().filter(|k| script.contains(k.as_str())).collect();
-        let settings = Settings::of_rotation(install, &script, [old.clone(), new[0].clone()]);
+        let settings = Settings::of_rotation(install, &script, &[old.clone(), new[0].clone()]);
         take_keys(&hub, router, &settings);
     }
     for child in waiting {

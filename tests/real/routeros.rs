@@ -73,15 +73,15 @@ impl Settings {
     /// The end state of such a router that then imports a rotate script, with a hub behind it that
     /// answers both keys.
     #[track_caller]
-    pub(crate) fn of_rotation(install: &str, rotate: &str, keys: [String; 2]) -> Self {
+    pub(crate) fn of_rotation(install: &str, rotate: &str, keys: &[String; 2]) -> Self {
         let mut router = model::Router::stock();
         let installed = router.import(install);
         assert_eq!(installed.error, None, "the router refused the install script");
         let now = Self::of_router(&router);
         let (host, port) = now.endpoint.rsplit_once(':').expect("an endpoint");
         router.hub.knows = keys.to_vec();
-        router.hub.public_key = now.hub_public_key.clone();
-        router.hub.host = host.to_owned();
+        router.hub.public_key.clone_from(&now.hub_public_key);
+        host.clone_into(&mut router.hub.host);
         router.hub.port = port.parse().expect("a port");
         let outcome = router.import(rotate);
         assert_eq!(outcome.error, None, "the router refused the rotate script");

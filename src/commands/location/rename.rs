@@ -6,7 +6,6 @@ use crate::{
     commands::{
         Context, Outcome,
         context::require,
-        location_names,
         projection::{check_conf, project},
     },
     error::{Error, Kind},
@@ -23,7 +22,7 @@ use crate::{
   iwas-wg location rename cafe-central cafe-ring")]
 pub(super) struct Args {
     /// The location
-    #[arg(value_name = "OLD", add = clap_complete::ArgValueCandidates::new(location_names))]
+    #[arg(value_name = "OLD")]
     old: String,
     /// Its next name: 1 to 63 of a-z 0-9 . _ -
     #[arg(value_name = "NEW")]

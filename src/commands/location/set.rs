@@ -3,7 +3,7 @@
 use super::{parse_tags, report};
 use crate::{
     access::Permission,
-    commands::{Context, Outcome, context::require, location_names, projection::project},
+    commands::{Context, Outcome, context::require, projection::project},
     error::{Error, Kind},
     model::{
         Description, LocationName, Org,
@@ -22,7 +22,7 @@ use crate::{
   iwas-wg location set builders --expires 2027-01-31")]
 pub(super) struct Args {
     /// The location
-    #[arg(value_name = "NAME", add = clap_complete::ArgValueCandidates::new(location_names))]
+    #[arg(value_name = "NAME")]
     name: String,
     /// Organization that owns it
     #[arg(long, value_name = "O")]

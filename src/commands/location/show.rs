@@ -2,7 +2,7 @@
 
 use crate::{
     access::Permission,
-    commands::{Context, Outcome, context::require, location_names, status::ago},
+    commands::{Context, Outcome, context::require, status::ago},
     error::Error,
     model::{Description, LocationName, Org},
     output::json::{Envelope, LocationReport, LocationShow, state_of, time},
@@ -15,7 +15,7 @@ use crate::{
   iwas-wg --json location show cafe-central | jq -r .location.vpn_ip")]
 pub(super) struct Args {
     /// The location
-    #[arg(value_name = "NAME", add = clap_complete::ArgValueCandidates::new(location_names))]
+    #[arg(value_name = "NAME")]
     name: String,
 }
 

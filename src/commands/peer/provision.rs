@@ -6,7 +6,6 @@ use crate::{
         Context, Outcome,
         context::require,
         location::report,
-        location_names,
         projection::{claimed, project_with},
         provisioning::{
             KeyRequest, SCRIPT_KEPT, check_recipients, choose_address, endpoint, install_script, lost_key,
@@ -33,7 +32,7 @@ use crate::{
   iwas-wg peer provision kiosk --expires 30d > kiosk.rsc")]
 pub(super) struct Args {
     /// The location
-    #[arg(value_name = "NAME", add = clap_complete::ArgValueCandidates::new(location_names))]
+    #[arg(value_name = "NAME")]
     name: String,
     /// Where the private key lives: stored, once or router
     #[arg(long, value_name = "M")]

@@ -7,7 +7,6 @@ use crate::{
         Context, Outcome,
         context::require,
         location::report,
-        location_names,
         projection::{check_conf, claimed, project},
         provisioning::{ScriptKeys, choose_address, endpoint, install_script, parse_address},
         unsealing::Vault,
@@ -47,7 +46,7 @@ Examples:
   iwas-wg peer move cafe-central --abort")]
 pub(super) struct Args {
     /// The location
-    #[arg(value_name = "NAME", add = clap_complete::ArgValueCandidates::new(location_names))]
+    #[arg(value_name = "NAME")]
     name: String,
     /// The next VPN address
     #[arg(long, value_name = "A", required_unless_present_any = ["done", "abort"])]

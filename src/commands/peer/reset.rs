@@ -6,7 +6,6 @@ use crate::{
         Context, Outcome,
         context::require,
         location::report,
-        location_names,
         projection::{apply, extras},
     },
     error::{Error, Kind},
@@ -22,7 +21,7 @@ use crate::{
   iwas-wg peer reset cafe-central")]
 pub(super) struct Args {
     /// The location
-    #[arg(value_name = "NAME", add = clap_complete::ArgValueCandidates::new(location_names))]
+    #[arg(value_name = "NAME")]
     name: String,
     /// Say what would be done, and change nothing
     #[arg(short = 'n', long)]

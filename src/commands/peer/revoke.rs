@@ -7,7 +7,6 @@ use crate::{
         Context, Outcome,
         context::require,
         location::report,
-        location_names,
         projection::{check_conf, project},
     },
     error::Error,
@@ -24,7 +23,7 @@ use crate::{
   iwas-wg peer revoke cafe-central --yes && iwas-wg peer provision cafe-central > cafe-central.rsc")]
 pub(super) struct Args {
     /// The location
-    #[arg(value_name = "NAME", add = clap_complete::ArgValueCandidates::new(location_names))]
+    #[arg(value_name = "NAME")]
     name: String,
     /// Do not ask
     #[arg(short, long)]

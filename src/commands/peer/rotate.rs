@@ -7,7 +7,6 @@ use crate::{
         Context, Outcome,
         context::require,
         location::report,
-        location_names,
         projection::{check_conf, project, project_with},
         provisioning::{
             KeyRequest, Prepared, ScriptKeys, check_recipients, prepare, refuse_taken_key, rotate_script,
@@ -63,7 +62,7 @@ Examples:
   iwas-wg peer rotate --all --older-than 90d --scripts-dir rotate")]
 pub(super) struct Args {
     /// The location
-    #[arg(value_name = "NAME", add = clap_complete::ArgValueCandidates::new(location_names))]
+    #[arg(value_name = "NAME")]
     #[arg(required_unless_present = "all", conflicts_with = "all")]
     name: Option<String>,
     /// Every enabled peer that is not being rotated or moved already

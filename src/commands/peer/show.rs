@@ -3,7 +3,7 @@
 use super::list::joined;
 use crate::{
     access::Permission,
-    commands::{Context, Outcome, context::require, location_names},
+    commands::{Context, Outcome, context::require},
     error::{Error, Kind},
     model::{LocationName, plan::WantedPeer},
     output::json::{Envelope, PeerReport, PeerShow, state_of, time},
@@ -17,7 +17,7 @@ use ipnet::IpNet;
   iwas-wg --json peer show cafe-central | jq -r .peer.vpn_public_key")]
 pub(super) struct Args {
     /// The location
-    #[arg(value_name = "NAME", add = clap_complete::ArgValueCandidates::new(location_names))]
+    #[arg(value_name = "NAME")]
     name: String,
 }
 

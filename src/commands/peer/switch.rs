@@ -7,7 +7,6 @@ use crate::{
         Context, Outcome,
         context::require,
         location::report,
-        location_names,
         projection::{check_conf, open_preshared, project, project_with},
         upkeep::known_to_conf,
     },
@@ -29,7 +28,7 @@ use crate::{
   iwas-wg peer disable cafe-central")]
 pub(super) struct DisableArgs {
     /// The location
-    #[arg(value_name = "NAME", add = clap_complete::ArgValueCandidates::new(location_names))]
+    #[arg(value_name = "NAME")]
     name: String,
     /// Say what would be done, and change nothing
     #[arg(short = 'n', long)]
@@ -44,7 +43,7 @@ pub(super) struct DisableArgs {
   iwas-wg peer enable cafe-central")]
 pub(super) struct EnableArgs {
     /// The location
-    #[arg(value_name = "NAME", add = clap_complete::ArgValueCandidates::new(location_names))]
+    #[arg(value_name = "NAME")]
     name: String,
     /// Say what would be done, and change nothing
     #[arg(short = 'n', long)]
