@@ -1,12 +1,12 @@
 //! The command line: global flags, parsing, dispatch, and the last word on every failure.
 
 use crate::{
-    commands::{Command, Context, Global, Outcome},
+    commands::{self, Command, Context, Global, Outcome},
     env::Env,
     error::{Error, Kind},
     output::{Style, Ui},
 };
-use clap::{CommandFactory, Parser, error::ErrorKind};
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, error::ErrorKind};
 use std::ffi::OsString;
 
 /// Onboard MikroTik routers to a WireGuard hub and know which site is dark
@@ -33,16 +33,16 @@ pub fn command() -> clap::Command {
     Cli::command()
 }
 
-/// Answers a shell that asks for completions and then ends the process; returns otherwise.
-pub fn complete() {
-    clap_complete::CompleteEnv::with_factory(command).var("IWAS_WG_COMPLETE").completer("iwas-wg").complete();
-}
-
 /// Runs the program and returns its exit code.
 pub fn run(args: impl IntoIterator<Item = OsString>, env: &mut Env) -> u8 {
     let args: Vec<OsString> = args.into_iter().collect();
-    let cli = match Cli::try_parse_from(&args) {
-        Ok(cli) => cli,
+    if let Some(code) = commands::answer(&args, env, command) {
+        return code;
+    }
+    let parsed = command().try_get_matches_from(&args);
+    let parsed = parsed.and_then(|m| Cli::from_arg_matches(&m).map(|cli| (cli, asked(&m))));
+    let (cli, asked) = match parsed {
+        Ok(parsed) => parsed,
         Err(e) => {
             let json = args.iter().any(|a| a == "--json");
             let mut ui = Ui::new(env, Style { json, ..Style::default() });
@@ -60,13 +60,25 @@ pub fn run(args: impl IntoIterator<Item = OsString>, env: &mut Env) -> u8 {
             match outcome {
                 Outcome::Done => 0,
                 Outcome::Differs => Kind::Differs.exit(),
+                Outcome::Forbidden => Kind::Denied.exit(),
             }
         }
         Err(e) => {
+            let e = ctx.refused(&asked, e);
             ctx.ui.error(&e);
             e.kind.exit()
         }
     }
+}
+
+/// The locations that the command line names, for the record of a refusal.
+fn asked(matches: &ArgMatches) -> Vec<String> {
+    let mut leaf = matches;
+    while let Some((_, below)) = leaf.subcommand() {
+        leaf = below;
+    }
+    let of = |id| leaf.try_get_many::<String>(id).ok().flatten().into_iter().flatten().cloned();
+    ["name", "names", "old", "host", "location"].into_iter().flat_map(of).collect()
 }
 
 /// Help and version go to standard output; anything else is one line, a hint and exit 2.

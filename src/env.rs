@@ -1,6 +1,10 @@
 //! Everything the program takes from outside: variables, streams, terminal facts, time,
 //! randomness and devices. A test builds its own; only [`Env::real`] asks the system.
 
+pub mod program;
+pub mod signals;
+mod who;
+
 use crate::{
     device::{Devices, SystemDevices},
     model::Caller,
@@ -11,6 +15,7 @@ use std::{
     io::{self, BufWriter, IsTerminal, Read, Write},
     os::fd::AsFd,
 };
+use zeroize::Zeroizing;
 
 /// Where the time comes from.
 pub trait Clock {
@@ -64,6 +69,10 @@ pub struct Env {
     pub is_root: bool,
     /// Who is behind the call.
     pub caller: Caller,
+    /// Looks up a user by name, as the system knows them.
+    pub find_user: fn(&str) -> Option<Caller>,
+    /// Asks for a passphrase on the terminal, without showing it.
+    pub ask_secret: fn(&str) -> io::Result<Zeroizing<String>>,
 }
 
 impl std::fmt::Debug for Env {
@@ -79,6 +88,9 @@ impl Env {
         let vars: BTreeMap<String, String> = std::env::vars_os()
             .filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)))
             .collect();
+        keep_memory_private();
+        let caller = who::caller(&vars);
+        let is_root = rustix::process::geteuid().is_root();
         let stdout = io::stdout().is_terminal();
         let terminal = Terminal {
             stdin: io::stdin().is_terminal(),
@@ -96,10 +108,21 @@ impl Env {
             terminal,
             clock: Box::new(SystemClock),
             rng: Box::new(SystemRng),
-            is_root: rustix::process::geteuid().is_root(),
-            caller: Caller::root(),
+            is_root,
+            caller,
+            find_user: who::find_user,
+            ask_secret: |prompt| rpassword::prompt_password(prompt).map(Zeroizing::new),
         }
     }
+}
+
+/// No core file of this process or of what it starts, and no other process of the same user that
+/// looks into its memory: it holds private keys.
+fn keep_memory_private() {
+    use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
+    // Neither can fail for lowering; where a kernel knows one of them not, the other holds.
+    let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
+    let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
 }
 
 /// Whether others than the owner may read what stands behind a stream; pipes are nobody's.

@@ -41,6 +41,40 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// All that a process can end with, by exit code.
+    pub const ALL: [Self; 10] = [
+        Self::ClosedPipe,
+        Self::Failed,
+        Self::Usage,
+        Self::NotFound,
+        Self::Conflict,
+        Self::Differs,
+        Self::BadState,
+        Self::Denied,
+        Self::Busy,
+        Self::Device,
+    ];
+
+    /// What the exit code tells a script.
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::ClosedPipe => {
+                "Done. Also: already so with --if-not-exists or --if-exists; the reader closed the pipe"
+            }
+            Self::Failed => "Anything unforeseen",
+            Self::Usage => "A flag, argument or value that cannot be right",
+            Self::NotFound => "No such location or peer",
+            Self::Conflict => "It exists, is taken or used up",
+            Self::Differs => "It differs; only where that was asked, with --check",
+            Self::BadState => "Settings or store cannot be used",
+            Self::Denied => "No permission, or a key that cannot be opened",
+            Self::Busy => "Another iwas-wg was at work for longer than --lock-timeout",
+            Self::Device => {
+                "The store is committed, but interface or conf is not in line with it; \"iwas-wg sync\" mends it"
+            }
+        }
+    }
+
     /// The process's exit code.
     pub const fn exit(self) -> u8 {
         match self {
@@ -203,6 +237,10 @@ impl From<VaultError> for Error {
             VaultError::BadIdentity { .. } => {
                 Self::new(Kind::Denied, message).hint("name another in keys.identity")
             }
+            VaultError::Protected { .. } => {
+                Self::new(Kind::Denied, message).hint("run it on a terminal, without --json and --no-input")
+            }
+            VaultError::WrongPassphrase { .. } => Self::new(Kind::Denied, message).hint("try again"),
             VaultError::WrongIdentity { .. } => {
                 Self::new(Kind::Denied, message).hint("use the identity of one of its recipients")
             }

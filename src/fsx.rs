@@ -5,10 +5,17 @@
 //! behind in the same directory. What a second process does: [`Lock`] keeps changing commands
 //! apart; readers take no lock and see the old or the new file.
 
+mod rights;
+
+pub use rights::{others_can_change, with_rights_of};
+
 use std::{
     fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError},
     io::{self, Read, Seek, Write},
-    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown},
+    os::unix::{
+        fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown},
+        net::UnixDatagram,
+    },
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
@@ -62,6 +69,18 @@ pub fn read(path: &Path) -> Result<Option<Vec<u8>>, FsError> {
     }
 }
 
+/// Sends one line to the system's log, under its facility for security; nobody waits for it, and
+/// nobody is told if the log is not there.
+pub fn syslog(socket: &Path, is_warning: bool, line: &str) {
+    const AUTHPRIV: u8 = 10 << 3;
+    let severity = if is_warning { 4 } else { 6 };
+    let message = format!("<{}>iwas-wg[{}]: {line}", AUTHPRIV + severity, std::process::id());
+    let _ = UnixDatagram::unbound().and_then(|s| {
+        s.set_nonblocking(true)?;
+        s.send_to(message.as_bytes(), socket)
+    });
+}
+
 /// Whether both names lead to one file. Looks without opening, which can
 /// drop the locks of whoever has it open.
 pub fn is_same(a: &Path, b: &Path) -> bool {
@@ -91,7 +110,8 @@ pub fn create_dir(path: &Path, mode: u32) -> Result<(), FsError> {
     if path.is_dir() {
         return Ok(());
     }
-    if let Some(parent) = path.parent() {
+    // A name without a directory lies in the present one.
+    if let Some(parent) = path.parent().filter(|p| !p.as_os_str().is_empty()) {
         create_dir(parent, 0o755)?;
     }
     DirBuilder::new().mode(mode).create(path).map_err(failed("create the directory", path))

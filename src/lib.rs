@@ -10,7 +10,7 @@
 //! ```text
 //! main ─ cli ─ commands ─┬─ output ── error ── every room's error
 //!                        ├─ settings  config.toml, environment, flags
-//!                        ├─ access    who may do what
+//!                        ├─ access    who may do what, and on which part of the fleet
 //!                        ├─ store     SQLite, the only room that knows SQL
 //!                        ├─ device    the WireGuard interface, kernel or userspace
 //!                        ├─ wgconf    wg0.conf, every foreign line kept

@@ -6,12 +6,15 @@
 
 mod file;
 mod initial;
+mod known;
+mod rules;
 
 pub use initial::{Initial, text as initial_text};
+pub use known::{FILES, KNOWN, KeptFile, Key, Section};
 
 use crate::{
     fsx,
-    model::{Endpoint, InterfaceName, Invalid, KeyMode, Pool, Reserved, RouterOptions},
+    model::{Endpoint, InterfaceName, Invalid, KeyMode, Pool, Reserved, RouterOptions, Rules},
 };
 use file::{File, Value};
 use std::{
@@ -47,7 +50,8 @@ pub enum Backend {
 }
 
 impl Backend {
-    const ALL: [Self; 4] = [Self::Auto, Self::Kernel, Self::Userspace, Self::None];
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Auto, Self::Kernel, Self::Userspace, Self::None];
 
     /// The word used in settings.
     pub const fn as_str(self) -> &'static str {
@@ -195,10 +199,24 @@ pub struct Settings {
     pub recipients: Vec<String>,
     /// `keys.identity`, below the root.
     pub identity: PathBuf,
+    /// `keys.preshared`: whether new keys get a preshared key with them.
+    pub preshared: bool,
+    /// `keys.rotate_timeout` in seconds: how long a next key may wait for its handshake.
+    pub rotate_timeout: i64,
     /// `heartbeat.offline_after` in seconds.
     pub offline_after: u32,
     /// `heartbeat.metrics_file`, below the root; `None` while empty.
     pub metrics_file: Option<PathBuf>,
+    /// `[access]`.
+    pub access: Rules,
+    /// `heartbeat.confirm`: how many heartbeats must see a change before it is announced.
+    pub confirm: u32,
+    /// `heartbeat.keep_history` in days.
+    pub keep_history: u32,
+    /// `heartbeat.on_change`: program and arguments; `None` while empty.
+    pub on_change: Option<Vec<String>>,
+    /// `heartbeat.on_change_timeout` in seconds.
+    pub on_change_timeout: u32,
 }
 
 impl Settings {
@@ -220,7 +238,6 @@ impl Settings {
             });
         };
         let file = File::parse(&places.config, &bytes, vars)?;
-        file.refuse_unsupported()?;
 
         let interface: InterfaceName = file.parsed("hub", "interface")?.unwrap_or_else(default_interface);
         let reserved = file
@@ -261,13 +278,20 @@ impl Settings {
         let identity = path("keys", "identity")?.unwrap_or_else(|| places.default_identity());
         let metrics_file = path("heartbeat", "metrics_file")?;
         Ok(Self {
+            access: rules::rules(&file)?,
             endpoint,
             listen_port: file.number("hub", "listen_port", 1..=65535)?.unwrap_or(DEFAULT_PORT),
             backend: file.parsed("hub", "backend")?.unwrap_or(Backend::Auto),
             router: router(&file)?,
             key_mode: file.parsed("keys", "mode")?.unwrap_or(KeyMode::Stored),
             recipients: file.list("keys", "recipients")?.into_iter().map(|v| v.text).collect(),
+            preshared: file.flag("keys", "preshared")?.unwrap_or(false),
+            rotate_timeout: file.span("keys", "rotate_timeout")?.unwrap_or(86_400),
             offline_after: file.number("heartbeat", "offline_after", 1..=86_400)?.unwrap_or(180),
+            confirm: file.number("heartbeat", "confirm", 1..=1000)?.unwrap_or(1),
+            keep_history: file.number("heartbeat", "keep_history", 1..=36_500)?.unwrap_or(400),
+            on_change: on_change(&file)?,
+            on_change_timeout: file.number("heartbeat", "on_change_timeout", 1..=3600)?.unwrap_or(30),
             interface,
             pool,
             conf,
@@ -283,6 +307,18 @@ const DEFAULT_NETWORK: &str = "10.0.0.0/24";
 
 fn default_interface() -> InterfaceName {
     "wg0".parse().unwrap_or_else(|e| unreachable!("{e}"))
+}
+
+/// A program and its arguments, each a word of its own: no shell ever reads them.
+fn on_change(file: &File<'_>) -> Result<Option<Vec<String>>, SettingsError> {
+    let words = file.list("heartbeat", "on_change")?;
+    match words.first() {
+        None => Ok(None),
+        Some(program) if program.text.trim().is_empty() => {
+            Err(program.refused("is not a program", "name the program first, then each argument"))
+        }
+        Some(_) => Ok(Some(words.into_iter().map(|w| w.text).collect())),
+    }
 }
 
 fn router(file: &File<'_>) -> Result<RouterOptions, SettingsError> {
@@ -421,13 +457,6 @@ mod tests {
         let e = load("[hub\n", &[]).expect_err("no TOML");
         assert!(e.message.starts_with("config.toml line 1: "), "{}", e.message);
         assert!(!e.message.contains('\n'), "{}", e.message);
-    }
-
-    #[test]
-    fn what_is_not_enforced_is_refused() {
-        let e = load("[access]\ngrants = []\n", &[]).expect_err("access");
-        assert!(e.message.contains("[access]"), "{}", e.message);
-        assert!(load("[access]\n", &[]).is_ok(), "an empty section promises nothing");
     }
 
     #[test]

@@ -3,8 +3,17 @@
 //! Must not know where a sealed key is kept. Opening needs an identity; sealing needs only the
 //! recipients, so a hub without an identity can still provision.
 
-use crate::{fsx, model::PrivateKey};
-use age::{Decryptor, Encryptor, IdentityFile, Recipient, secrecy::ExposeSecret, ssh, x25519};
+use crate::{
+    fsx,
+    model::{PresharedKey, PrivateKey},
+};
+use age::{
+    Decryptor, Encryptor, IdentityFile, Recipient,
+    armor::ArmoredReader,
+    scrypt,
+    secrecy::{ExposeSecret, SecretString},
+    ssh, x25519,
+};
 use std::{
     io::{self, Read, Write},
     path::{Path, PathBuf},
@@ -37,6 +46,18 @@ pub enum VaultError {
         path: PathBuf,
         /// Why not.
         why: String,
+    },
+    /// The identity file is protected, and nobody gave the passphrase.
+    #[error("the identity {} is protected by a passphrase, and there is nobody to ask for it", path.display())]
+    Protected {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The passphrase does not open the identity file.
+    #[error("the passphrase does not open the identity {}", path.display())]
+    WrongPassphrase {
+        /// The file.
+        path: PathBuf,
     },
     /// The identity is not one of the recipients.
     #[error("the key was not sealed to the identity {}", path.display())]
@@ -110,6 +131,14 @@ impl Recipients {
         self.seal_bytes(key.expose_bytes())
     }
 
+    /// Seals a preshared key.
+    ///
+    /// # Errors
+    /// [`VaultError::NoRecipients`] or [`VaultError::Seal`].
+    pub fn seal_preshared(&self, key: &PresharedKey) -> Result<Vec<u8>, VaultError> {
+        self.seal_bytes(key.expose_bytes())
+    }
+
     /// Seals any secret.
     ///
     /// # Errors
@@ -131,6 +160,12 @@ impl Recipients {
     }
 }
 
+/// Asks somebody for a passphrase; `None` if they give none.
+pub type Ask<'a> = &'a mut dyn FnMut(&str) -> Option<Zeroizing<String>>;
+
+/// Hardest passphrase to try, as the binary logarithm of the work: about a minute of a slow machine.
+const MAX_WORK: u8 = 22;
+
 /// The identities of one file, read once for any number of keys.
 pub struct Opener {
     path: PathBuf,
@@ -138,24 +173,65 @@ pub struct Opener {
 }
 
 impl Opener {
-    /// Reads an identity file: age's own format, or an unencrypted ssh private key.
+    /// Reads an identity file that needs no passphrase: age's own format, or an ssh private key.
     ///
     /// # Errors
-    /// [`VaultError::NoIdentity`], [`VaultError::BadIdentity`] or [`VaultError::Fs`].
+    /// [`VaultError::NoIdentity`], [`VaultError::BadIdentity`], [`VaultError::Protected`] or
+    /// [`VaultError::Fs`].
     pub fn from_file(path: &Path) -> Result<Self, VaultError> {
+        Self::ask(path, None)
+    }
+
+    /// The same, asking for the passphrase of a protected one: a file that age sealed with a
+    /// passphrase, or a protected ssh key.
+    ///
+    /// # Errors
+    /// As [`Opener::from_file`], and [`VaultError::WrongPassphrase`].
+    pub fn ask(path: &Path, ask: Option<Ask<'_>>) -> Result<Self, VaultError> {
         let bytes =
             Zeroizing::new(fsx::read(path)?.ok_or_else(|| VaultError::NoIdentity { path: path.to_owned() })?);
         let bad = |why: &str| VaultError::BadIdentity { path: path.to_owned(), why: why.to_owned() };
-        if bytes.starts_with(b"-----BEGIN") {
+        let passphrase = || -> Result<SecretString, VaultError> {
+            let answer = ask.and_then(|ask| ask(&format!("Passphrase of {}: ", path.display())));
+            let answer = answer.ok_or_else(|| VaultError::Protected { path: path.to_owned() })?;
+            Ok(SecretString::from(answer.as_str().to_owned()))
+        };
+        let wrong = || VaultError::WrongPassphrase { path: path.to_owned() };
+        let is_armored = bytes.starts_with(ARMOR);
+        if bytes.starts_with(b"-----BEGIN") && !is_armored {
             let name = Some(path.display().to_string());
             let identity =
                 ssh::Identity::from_buffer(bytes.as_slice(), name).map_err(|e| bad(&e.to_string()))?;
-            if let ssh::Identity::Unencrypted(_) = identity {
-                return Ok(Self { path: path.to_owned(), identities: vec![Box::new(identity)] });
-            }
-            return Err(bad("the ssh key is protected by a passphrase or of an unknown kind"));
+            let key = match identity {
+                ssh::Identity::Unencrypted(key) => key,
+                ssh::Identity::Encrypted(key) => key.decrypt(passphrase()?).map_err(|_| wrong())?,
+                ssh::Identity::Unsupported(_) => {
+                    return Err(bad("this kind of ssh key cannot open anything"));
+                }
+            };
+            let identity = ssh::Identity::Unencrypted(key);
+            return Ok(Self { path: path.to_owned(), identities: vec![Box::new(identity)] });
         }
-        let file = IdentityFile::from_buffer(bytes.as_slice()).map_err(|e| bad(&fsx::reason(&e)))?;
+        let plain = if is_armored || is_sealed(&bytes) {
+            let decryptor = Decryptor::new_buffered(ArmoredReader::new(bytes.as_slice()))
+                .map_err(|e| bad(&e.to_string()))?;
+            if !decryptor.is_scrypt() {
+                return Err(bad("it is sealed, but not with a passphrase"));
+            }
+            let mut key = scrypt::Identity::new(passphrase()?);
+            key.set_max_work_factor(MAX_WORK);
+            let mut reader =
+                decryptor.decrypt(std::iter::once(&key as &dyn age::Identity)).map_err(|e| match e {
+                    age::DecryptError::ExcessiveWork { .. } => bad(&e.to_string().replace('\n', " ")),
+                    _ => wrong(),
+                })?;
+            let mut plain = Zeroizing::new(Vec::with_capacity(bytes.len()));
+            reader.read_to_end(&mut plain).map_err(|_| bad("it is damaged"))?;
+            plain
+        } else {
+            bytes
+        };
+        let file = IdentityFile::from_buffer(plain.as_slice()).map_err(|e| bad(&fsx::reason(&e)))?;
         let identities = file.into_identities().map_err(|e| bad(&e.to_string()))?;
         if identities.is_empty() {
             return Err(bad("it holds no key"));
@@ -172,6 +248,16 @@ impl Opener {
         let secret = self.open_bytes(sealed)?;
         let bytes = <[u8; 32]>::try_from(secret.as_slice()).map_err(|_| VaultError::Damaged)?;
         Ok(PrivateKey::from_random(Zeroizing::new(bytes)))
+    }
+
+    /// Opens a preshared key.
+    ///
+    /// # Errors
+    /// [`VaultError::WrongIdentity`] or [`VaultError::Damaged`].
+    pub fn open_preshared(&self, sealed: &[u8]) -> Result<PresharedKey, VaultError> {
+        let secret = self.open_bytes(sealed)?;
+        let bytes = <[u8; 32]>::try_from(secret.as_slice()).map_err(|_| VaultError::Damaged)?;
+        Ok(PresharedKey::from_random(Zeroizing::new(bytes)))
     }
 
     /// Opens any sealed secret.
@@ -193,6 +279,9 @@ impl Opener {
         Ok(secret)
     }
 }
+
+/// How a sealed file of printable characters begins.
+const ARMOR: &[u8] = b"-----BEGIN AGE ENCRYPTED FILE-----";
 
 /// Whether a file is sealed with age.
 pub fn is_sealed(bytes: &[u8]) -> bool {

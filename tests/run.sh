@@ -31,6 +31,16 @@ needed=(
   strace:strace
   cc:gcc
   python3:python3
+  sudo:sudo
+  useradd:passwd
+  setpriv:util-linux
+  age:age
+  ssh-keygen:openssh-client
+  zsh:zsh
+  fish:fish
+  mandoc:mandoc
+  jq:jq
+  script:bsdutils
 )
 missing=()
 for entry in "${needed[@]}"; do

@@ -18,7 +18,7 @@ use crate::{
     fsx,
     model::{
         Deed, Endpoint, InterfaceName, KeyMode, LiveInterface, Location, LocationName, Pool, PrivateKey,
-        PublicKey, Tags, name::NAME_MAX,
+        PublicKey, name::NAME_MAX,
     },
     output::json::{AdoptReport, Envelope},
     settings::Backend,
@@ -262,17 +262,10 @@ fn locations(
         let wider: Vec<IpNet> = nets.into_iter().filter(|net| *net != own).collect();
         adopted.push(Adopted {
             location: Location {
-                name,
-                org: None,
                 description: description.and_then(|d| d.parse().ok()),
-                tags: Tags::new(),
                 vpn_ip: Some(vpn_ip),
-                key_mode: KeyMode::Router,
                 public_key: Some(peer.public_key),
-                enabled: true,
-                reading: None,
-                created_at: now,
-                updated_at: now,
+                ..Location::new(name, KeyMode::Router, now)
             },
             public_key: peer.public_key,
             wider,
@@ -319,7 +312,12 @@ fn fill(store: &mut Store, deed: &Deed, adopted: &[Adopted]) -> Result<(), Error
     for a in adopted {
         let l = &a.location;
         change.insert_location(l)?;
-        let peer = NewPeer { public_key: a.public_key, sealed_key: None, key_mode: l.key_mode };
+        let peer = NewPeer {
+            public_key: a.public_key,
+            sealed_key: None,
+            sealed_preshared: None,
+            key_mode: l.key_mode,
+        };
         if let Some(vpn_ip) = l.vpn_ip {
             change.insert_peer(&l.name, vpn_ip, &peer, l.created_at)?;
         }

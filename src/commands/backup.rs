@@ -8,7 +8,7 @@ use crate::{
     output::json::{BackupReport, Envelope},
     settings::Settings,
     store::{Store, StoreError},
-    vault::{Opener, Recipients, VaultError, is_sealed},
+    vault::{Recipients, VaultError, is_sealed},
 };
 use std::{
     path::{Path, PathBuf},
@@ -24,7 +24,7 @@ use zeroize::Zeroizing;
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "Examples:
   iwas-wg backup /var/backups/iwas-wg.db
-  iwas-wg backup /var/backups/iwas-wg.db.age --recipient age1...")]
+  iwas-wg backup /var/backups/iwas-wg.db.age --recipient \"$(cat ~/.ssh/id_ed25519.pub)\"")]
 pub struct BackupArgs {
     /// File to write
     #[arg(value_name = "FILE")]
@@ -38,7 +38,7 @@ pub(super) fn backup(args: &BackupArgs, ctx: &mut Context<'_>) -> Result<Outcome
     let recipients = Recipients::parse(&args.recipients)
         .map_err(|e| Error::from(e).as_kind(Kind::Usage).hint("give an age or ssh public key"))?;
     let settings = ctx.enter("backup", Permission::HubAdmin)?;
-    let store = Context::store_to_read(&settings)?;
+    let mut store = Context::store_to_read(&settings)?;
     refuse_special(&settings, &args.file)?;
     refuse_foreign(&args.file)?;
     let draft = Draft::begin(&args.file)?;
@@ -49,6 +49,7 @@ pub(super) fn backup(args: &BackupArgs, ctx: &mut Context<'_>) -> Result<Outcome
         let plain = fsx::read(draft.path())?.map(Zeroizing::new).unwrap_or_default();
         fsx::replace(&args.file, &recipients.seal_bytes(&plain)?, 0o600)?;
     }
+    store.record(&ctx.deed(None))?;
     report(ctx, "backed-up", &args.file, None, &format!("the store is copied to {}", args.file.display()))
 }
 
@@ -113,7 +114,7 @@ pub(super) fn restore(args: &RestoreArgs, ctx: &mut Context<'_>) -> Result<Outco
     let _lock = Lock::acquire(&settings.places.lock(), timeout, ctx.action, &mut |holder| {
         ui.say(&format!("iwas-wg: waiting for another iwas-wg ({holder})"));
     })?;
-    let (draft, plain) = unsealed(&settings, &args.file)?;
+    let (draft, plain) = unsealed(ctx, &settings, &args.file)?;
     let source = draft.as_ref().map_or(plain.as_path(), Draft::path);
     Store::examine(source).map_err(|e| about(&args.file, e))?;
     if args.dry_run {
@@ -136,6 +137,7 @@ pub(super) fn restore(args: &RestoreArgs, ctx: &mut Context<'_>) -> Result<Outco
     } else {
         Store::create_from(&database, source)?;
     }
+    Context::store(&settings)?.record(&ctx.deed(None))?;
     let replaced =
         kept.as_ref().map_or_else(String::new, |kept| format!("; the replaced one is {}", kept.display()));
     let said = format!(
@@ -146,14 +148,14 @@ pub(super) fn restore(args: &RestoreArgs, ctx: &mut Context<'_>) -> Result<Outco
 }
 
 /// The backup as a plain file: a draft beside the store if it was sealed, else the file itself.
-fn unsealed(settings: &Settings, file: &Path) -> Result<(Option<Draft>, PathBuf), Error> {
+fn unsealed(ctx: &Context<'_>, settings: &Settings, file: &Path) -> Result<(Option<Draft>, PathBuf), Error> {
     let bytes = fsx::read(file)?.map(Zeroizing::new).ok_or_else(|| {
         Error::new(Kind::Usage, format!("there is no file {}", file.display())).hint(FROM_BACKUP)
     })?;
     if !is_sealed(&bytes) {
         return Ok((None, file.to_owned()));
     }
-    let plain = Opener::from_file(&settings.identity)?.open_bytes(&bytes).map_err(|e| match e {
+    let plain = ctx.opener(settings)?.open_bytes(&bytes).map_err(|e| match e {
         VaultError::Damaged => {
             Error::new(Kind::BadState, format!("{}: the sealed copy is damaged", file.display()))
                 .hint(FROM_BACKUP)

@@ -6,7 +6,7 @@ use crate::{
     env::Env,
     error::{Error, Kind},
     fsx::Lock,
-    model::{Deed, Ending, Location, LocationName, PrivateKey, Scope},
+    model::{Location, LocationName, PresharedKey, PrivateKey, Rules, Scope},
     output::{Color, Style, Ui},
     settings::{Backend, Places, Settings},
     store::{Store, StoreError},
@@ -17,7 +17,7 @@ use std::{path::PathBuf, time::Duration};
 use zeroize::Zeroizing;
 
 /// Flags that every command takes, before or after its name.
-#[derive(Debug, Clone, clap::Args)]
+#[derive(Debug, Clone, Default, clap::Args)]
 #[command(next_help_heading = "Global options")]
 pub struct Global {
     /// Keep all files below this directory
@@ -50,9 +50,10 @@ pub struct Global {
 }
 
 /// `--color`.
-#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, Default, clap::ValueEnum)]
 pub enum ColorChoice {
     /// On a terminal
+    #[default]
     Auto,
     /// Always
     Always,
@@ -85,14 +86,27 @@ pub struct Context<'a> {
     pub definition: fn() -> clap::Command,
     /// The command in words, once it has begun: `location add`.
     pub action: &'static str,
-    /// The part of the fleet that exists for the caller.
+    /// The part of the fleet that the caller may use this command on.
     pub scope: Scope,
+    /// Who may do what, once the settings are read.
+    pub(super) rules: Rules,
+    /// Where the hub is for a person behind root who may not say so.
+    pub(super) fixed: Option<Places>,
 }
 
 impl<'a> Context<'a> {
     /// The world of a command that has not begun.
     pub fn new(env: &'a mut Env, ui: Ui, global: Global, definition: fn() -> clap::Command) -> Self {
-        Self { env, ui, global, definition, action: "", scope: Scope::All }
+        Self {
+            env,
+            ui,
+            global,
+            definition,
+            action: "",
+            scope: Scope::All,
+            rules: Rules::default(),
+            fixed: None,
+        }
     }
 
     /// The present moment in whole seconds, as the store keeps it.
@@ -121,21 +135,20 @@ impl<'a> Context<'a> {
     /// variable, [`Kind::Denied`] without the permission.
     pub fn enter(&mut self, action: &'static str, needs: Permission) -> Result<Settings, Error> {
         self.action = action;
-        let settings = Settings::load(self.places(), &self.env.vars)?;
-        self.scope = access::scope(&self.env.caller, needs)?;
+        let settings = self.settings()?;
+        self.scope = access::scope(&self.rules, &self.env.caller, needs)?;
         Ok(settings)
     }
 
-    /// The record of this call, to be committed with what it changes.
-    pub fn deed(&self, location: Option<&Location>) -> Deed {
-        Deed {
-            at: self.now(),
-            caller: self.env.caller.clone(),
-            action: self.action,
-            location: location.map(|l| l.name.to_string()),
-            org: location.and_then(|l| l.org.as_ref()).map(|o| o.as_str().to_owned()),
-            ending: Ending::Done,
-        }
+    /// The settings, from where the caller may take them.
+    ///
+    /// # Errors
+    /// As [`Context::enter`].
+    pub fn settings(&mut self) -> Result<Settings, Error> {
+        self.restrict()?;
+        let settings = Settings::load(self.places(), &self.env.vars)?;
+        self.rules = settings.access.clone();
+        Ok(settings)
     }
 
     /// The right to change things; waits up to `--lock-timeout`.
@@ -184,6 +197,16 @@ impl<'a> Context<'a> {
         let mut bytes = Zeroizing::new([0; 32]);
         self.env.rng.fill(&mut *bytes).context("the system gives no randomness").map_err(unforeseen)?;
         Ok(PrivateKey::from_random(bytes))
+    }
+
+    /// A new preshared key.
+    ///
+    /// # Errors
+    /// [`Kind::Failed`] if the system has no randomness.
+    pub fn new_preshared_key(&mut self) -> Result<PresharedKey, Error> {
+        let mut bytes = Zeroizing::new([0; 32]);
+        self.env.rng.fill(&mut *bytes).context("the system gives no randomness").map_err(unforeseen)?;
+        Ok(PresharedKey::from_random(bytes))
     }
 
     /// Warns before a private key goes where others can read it.

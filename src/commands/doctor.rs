@@ -71,6 +71,8 @@ pub(super) fn run(_: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
     // What keeps every other command from working is a finding here.
     match ctx.enter("doctor", Permission::LocationRead) {
         Err(e) if e.kind == Kind::Denied => return Err(e),
+        // Not before it is known that somebody may see anything at all.
+        Err(e) if ctx.fixed.is_some() => return Err(e),
         Err(e) => found.error("settings", e, "iwas-wg init"),
         Ok(settings) => {
             endpoint(&mut found, &settings);
@@ -81,7 +83,10 @@ pub(super) fn run(_: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
         }
     }
     clock(ctx, &mut found);
+    tell(ctx, found)
+}
 
+fn tell(ctx: &mut Context<'_>, found: Findings) -> Result<Outcome, Error> {
     let faults = found.0.iter().filter(|(v, _)| *v == Verdict::Fault).count();
     if ctx.ui.is_json() {
         let checks = found.0.into_iter().map(|(_, check)| check).collect();
@@ -103,6 +108,11 @@ fn store_and_projections(ctx: &Context<'_>, found: &mut Findings, settings: &Set
     let hub = store.hub()?;
     store.check()?;
     found.ok("store", "the store is whole");
+    // What is the hub's as a whole says how many others there are.
+    if !ctx.scope.is_all() {
+        sites(found, &store, &ctx.scope)?;
+        return heartbeat(ctx, found, &store);
+    }
     identity(found, settings, &store)?;
     pool(found, settings, &store)?;
     conf(found, settings, &store, &hub);
@@ -112,7 +122,7 @@ fn store_and_projections(ctx: &Context<'_>, found: &mut Findings, settings: &Set
         heartbeat(ctx, found, &store)?;
         forwarding(found, settings);
     }
-    sites(found, &store)
+    sites(found, &store, &ctx.scope)
 }
 
 /// Who could carry the interface, and whether this call may change it.
@@ -286,12 +296,12 @@ fn port(found: &mut Findings, port: u16) {
 }
 
 /// Sites that were there and are not, and peers that may do more than they should.
-fn sites(found: &mut Findings, store: &Store) -> Result<(), Error> {
+fn sites(found: &mut Findings, store: &Store, scope: &Scope) -> Result<(), Error> {
     let names = |all: Vec<String>| match all.len() {
         0..=3 => all.join(", "),
         n => format!("{} and {} more", all[..3].join(", "), n - 3),
     };
-    let all = store.locations(&Scope::All)?;
+    let all = store.locations(scope)?;
     let dark: Vec<String> =
         all.iter().filter(|l| state_of(l) == State::Offline).map(|l| l.name.to_string()).collect();
     if let Some(first) = dark.first().cloned() {
@@ -302,7 +312,9 @@ fn sites(found: &mut Findings, store: &Store) -> Result<(), Error> {
     let wider: Vec<String> = store
         .wanted_peers()?
         .into_iter()
-        .filter(|(_, peer)| !peer.wider.is_empty())
+        .filter(|(name, peer)| {
+            !peer.wider.is_empty() && (scope.is_all() || all.iter().any(|l| l.name == *name))
+        })
         .map(|(name, _)| name.to_string())
         .collect();
     if let Some(first) = wider.first().cloned() {

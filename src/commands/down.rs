@@ -21,10 +21,14 @@ pub struct Args {
 pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
     let settings = ctx.enter("down", Permission::HubAdmin)?;
     let _lock = ctx.lock(&settings)?;
-    let hub = Context::store(&settings)?.hub()?;
+    let mut store = Context::store(&settings)?;
+    let hub = store.hub()?;
     let mut there = false;
     if let Some(mut device) = ctx.device(&settings) {
         there = if args.dry_run { device.read()?.is_some() } else { device.delete()? };
+    }
+    if there && !args.dry_run {
+        store.record(&ctx.deed(None))?;
     }
     let name = &settings.interface;
     let steps = if there { vec![format!("remove {name}")] } else { Vec::new() };

@@ -1,22 +1,27 @@
 //! `iwas-wg heartbeat`: one reading of all handshakes into the store.
 
-use super::{Context, Outcome, projection};
+mod announce;
+
+use super::{Context, Outcome, projection, upkeep};
 use crate::{
     access::Permission,
     error::{Error, Kind},
     fsx,
     model::{
-        Counts, LiveInterface, LivePeer, PublicKey, State,
-        health::{observe, transition_time},
+        Counts, LiveInterface, LivePeer, PublicKey, Scope,
+        health::observe,
         plan,
+        record::{Announced, Moment, advance},
     },
     output::{
-        Metrics,
+        Fleet, Metrics,
         json::{Envelope, HeartbeatReport, Transition, time},
+        key_metrics,
     },
     settings::Settings,
     store::Store,
 };
+use jiff::Timestamp;
 use std::{
     collections::{HashMap, HashSet},
     path::PathBuf,
@@ -28,6 +33,17 @@ use std::{
 /// handshake is younger than heartbeat.offline_after (180 seconds). If the interface cannot be
 /// read, the exit code is 9 and nothing changes. Drift between interface, conf and store is told
 /// in one line and not mended.
+///
+/// It also ends what is under way: a new key of "peer rotate" that has shaken hands takes over, one
+/// that did not within keys.rotate_timeout is given up, a router of "peer move" that answers at its
+/// next address has moved, and a location that has expired is disabled.
+///
+/// Changes of state are kept with the time at which they happened, for history and report, for
+/// heartbeat.keep_history days. While the interface is younger than offline_after, a site that was
+/// online and has not come back is unknown and no change is announced. heartbeat.on_change is a
+/// program that is told all changes, as JSON on its standard input; if it fails, it is told them
+/// again by the next heartbeat. With heartbeat.confirm, a change is announced only once so many
+/// heartbeats in a row have seen it.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "Examples:
   */2 * * * * root iwas-wg heartbeat
@@ -43,7 +59,7 @@ pub struct Args {
 
 pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
     let settings = ctx.enter("heartbeat", Permission::HubAdmin)?;
-    let _lock = match ctx.lock(&settings) {
+    let lock = match ctx.lock(&settings) {
         Err(e) if e.kind == Kind::Busy && args.skip_if_busy => return Ok(Outcome::Done),
         other => other?,
     };
@@ -57,44 +73,22 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
         Error::new(Kind::Device, format!("there is no interface {}", settings.interface))
             .hint("run \"iwas-wg up\"")
     })?;
+    let live = upkeep::tend(ctx, &settings, &mut store, &mut *device, live)
+        .map_err(|e| if e.kind == Kind::Failed { e.as_kind(Kind::Device) } else { e })?;
     let now = ctx.now();
     let drift = drift(&settings, &store, &live)?;
-    let seen: HashMap<&PublicKey, &LivePeer> = live.peers.iter().map(|p| (&p.public_key, p)).collect();
-
     let metrics_file = args.metrics_file.as_ref().or(settings.metrics_file.as_ref());
     let mut metrics = metrics_file.map(|_| Metrics::new());
-    let mut counts = Counts::default();
-    let mut changes = Vec::new();
-    let mut from_the_future = 0_u64;
-    let change = store.change()?;
-    for peer in change.watched()? {
-        let live = seen.get(&peer.public_key).copied();
-        let (reading, future) = observe(peer.last.as_ref(), live, now, settings.offline_after);
-        from_the_future += u64::from(future);
-        let before = State::of(true, true, peer.last.as_ref());
-        let after = State::of(true, true, Some(&reading));
-        counts.add(after);
-        if let Some(metrics) = &mut metrics {
-            metrics.peer(&peer.name, &reading);
-        }
-        if before != after {
-            let at = transition_time(&reading, now, settings.offline_after);
-            changes.push(Transition {
-                name: peer.name,
-                from: before.as_str(),
-                to: after.as_str(),
-                at: time(at),
-            });
-        }
-        if peer.last.as_ref() != Some(&reading) {
-            change.write_reading(peer.id, &reading)?;
-        }
-    }
-    change.write_heartbeat(now)?;
-    change.commit_readings()?;
+    let pass = look(&settings, &mut store, &live, now, &mut metrics)?;
+    let (held, _) = store.held_addresses(&settings.pool)?;
+    let pool = (held, settings.pool.capacity().0);
+    let fleet = Fleet { counts: pass.counts, pool, drift, at: now };
+    // What is left changes nothing that the lock is for, and a program may take its time.
+    drop(lock);
 
     if let (Some(metrics), Some(path)) = (metrics, metrics_file) {
-        fsx::replace(path, metrics.finish(counts, drift, now).as_bytes(), 0o644)?;
+        let text = metrics.finish(&fleet) + &key_metrics(&store.locations(&Scope::All)?);
+        fsx::replace(path, text.as_bytes(), 0o644)?;
     }
     if drift > 0 {
         ctx.ui.warn(&format!(
@@ -102,22 +96,102 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
             settings.interface
         ));
     }
-    if from_the_future > 0 {
-        ctx.ui.warn(&future_warning(from_the_future));
+    if pass.from_the_future > 0 {
+        ctx.ui.warn(&future_warning(pass.from_the_future));
     }
-    for t in &changes {
+    for t in &pass.changes {
         ctx.ui.detail(&format!("{}: {} -> {} at {}", t.name, t.from, t.to, t.at));
     }
+    announce::announce(ctx, &settings, &mut store, pass.counts, now)?;
     if ctx.ui.is_json() {
-        let checked = counts.online + counts.offline + counts.never;
-        let Counts { online, offline, never, .. } = counts;
-        ctx.ui.json(&Envelope::new(HeartbeatReport { checked, online, offline, never, changes, drift }))?;
+        let Counts { online, offline, never, unknown, .. } = pass.counts;
+        let checked = online + offline + never + unknown;
+        let changes = pass.changes;
+        ctx.ui.json(&Envelope::new(HeartbeatReport {
+            checked,
+            online,
+            offline,
+            never,
+            unknown,
+            changes,
+            drift,
+        }))?;
     }
     Ok(Outcome::Done)
 }
 
+/// What a heartbeat saw.
+struct Pass {
+    counts: Counts,
+    changes: Vec<Transition>,
+    from_the_future: u64,
+}
+
+/// Reads every peer and writes what is new, in one transaction.
+fn look(
+    settings: &Settings,
+    store: &mut Store,
+    live: &LiveInterface,
+    now: Timestamp,
+    metrics: &mut Option<Metrics>,
+) -> Result<Pass, Error> {
+    let seen: HashMap<&PublicKey, &LivePeer> = live.peers.iter().map(|p| (&p.public_key, p)).collect();
+    let moment = Moment {
+        now,
+        before: store.heartbeat_at()?,
+        offline_after: settings.offline_after,
+        interface_age: live.age_seconds,
+        confirm: settings.confirm,
+    };
+    let mut pass = Pass { counts: store.idle_counts()?, changes: Vec::new(), from_the_future: 0 };
+    let change = store.change()?;
+    change.begin_day(now, settings.keep_history)?;
+    change.note_disabled(now)?;
+    if let Some(before) = moment.before.filter(|t| is_gap(*t, now, settings.offline_after)) {
+        change.write_gap(before, now)?;
+    }
+    for peer in change.watched()? {
+        let live = seen.get(&peer.public_key).copied();
+        let (reading, future) =
+            observe(peer.last.as_ref(), live, now, settings.offline_after, moment.interface_age);
+        pass.from_the_future += u64::from(future);
+        let (record, is_transition, announced) =
+            advance(peer.record.as_ref().zip(peer.last.as_ref()), &reading, &moment);
+        pass.counts.add(record.state);
+        if let Some(metrics) = metrics {
+            metrics.peer(&peer.name, &reading);
+        }
+        if peer.last.as_ref() != Some(&reading) || peer.record != Some(record) {
+            change.write_reading(peer.id, &reading, &record)?;
+        }
+        if is_transition {
+            change.write_transition(peer.id, record.since, record.state)?;
+        }
+        if let Some(Announced { from, to, at }) = announced {
+            if settings.on_change.is_some() {
+                change.write_announcement(peer.id, from, to, at)?;
+            }
+            let (from, to, at) = (from.as_str(), to.as_str(), time(at));
+            pass.changes.push(Transition { name: peer.name, from, to, at });
+        }
+    }
+    if settings.on_change.is_none() {
+        change.drop_all_announcements()?;
+    }
+    change.write_heartbeat(now)?;
+    change.commit_readings()?;
+    Ok(pass)
+}
+
+/// Whether so much time passed between two heartbeats that nobody knows what happened meanwhile:
+/// several were missed.
+pub(super) fn is_gap(before: Timestamp, now: Timestamp, offline_after: u32) -> bool {
+    const MISSED: i64 = 600;
+    now.as_second() - before.as_second() > MISSED.max(2 * i64::from(offline_after))
+}
+
 /// In how many places interface and conf differ from the store; a conf that cannot be read is one.
-fn drift(settings: &Settings, store: &Store, live: &LiveInterface) -> Result<u64, Error> {
+pub(super) fn drift(settings: &Settings, store: &Store, live: &LiveInterface) -> Result<u64, Error> {
     let hub = store.hub()?;
     let plan = plan::diff(&projection::wanted(settings, store, &hub)?, Some(live));
     let on_interface = projection::steps(settings, &plan, None).len() as u64;

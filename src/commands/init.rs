@@ -61,7 +61,7 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
     let interface: Option<InterfaceName> = args.interface.as_deref().map(str::parse).transpose()?;
     let endpoint: Option<Endpoint> = args.endpoint.as_deref().map(str::parse).transpose()?;
     let backend: Backend = args.backend.parse()?;
-    ctx.action = "init";
+    ctx.enter_hub("init")?;
     if args.adopt {
         let wish = adopt::Wish {
             interface: interface.as_ref(),
@@ -95,7 +95,8 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
             key: &key,
             conf: Some(Conf::new_hub(&key, address, listen_port)),
         };
-        make(ctx, &made, |_, _| Ok(()))?;
+        let deed = ctx.deed(None);
+        make(ctx, &made, |store, _| Ok(store.record(&deed)?))?;
     }
 
     if ctx.ui.is_json() {

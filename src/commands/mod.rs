@@ -4,8 +4,11 @@
 //! command joins the rooms and hands results to the `Ui`. Every change goes the same way: read,
 //! plan, prepare all that can fail, commit, project onto conf and interface, print.
 
+mod access;
 mod adopt;
+mod audit;
 mod backup;
+mod caller;
 mod completions;
 mod context;
 mod doctor;
@@ -13,18 +16,24 @@ mod down;
 mod filter;
 mod generate;
 mod heartbeat;
+mod history;
 mod init;
 mod location;
 mod making;
+mod past;
 mod peer;
 mod projection;
 mod provisioning;
+mod report;
 mod script;
+mod secrets;
 mod status;
 mod sync;
+mod unsealing;
 mod up;
+mod upkeep;
 
-pub use completions::location_names;
+pub use completions::answer;
 pub use context::{Context, Global};
 
 use crate::error::Error;
@@ -36,6 +45,8 @@ pub enum Outcome {
     Done,
     /// It was asked whether something differs, and it does.
     Differs,
+    /// It was asked whether somebody may do something, and they may not.
+    Forbidden,
 }
 
 /// The verbs and nouns of the program; the help of each stands at its arguments.
@@ -50,8 +61,13 @@ pub enum Command {
     Script(script::Args),
     Status(status::Args),
     Heartbeat(heartbeat::Args),
+    History(history::Args),
+    Report(report::Args),
     Sync(sync::Args),
     Doctor(doctor::Args),
+    Access(access::Args),
+    Audit(audit::Args),
+    Secrets(secrets::Args),
     Backup(backup::BackupArgs),
     Restore(backup::RestoreArgs),
     Completions(completions::Args),
@@ -73,8 +89,13 @@ impl Command {
             Self::Script(args) => script::run(args, ctx),
             Self::Status(args) => status::run(&args, ctx),
             Self::Heartbeat(args) => heartbeat::run(&args, ctx),
+            Self::History(args) => history::run(&args, ctx),
+            Self::Report(args) => report::run(&args, ctx),
             Self::Sync(args) => sync::run(&args, ctx),
             Self::Doctor(args) => doctor::run(&args, ctx),
+            Self::Access(args) => access::run(args, ctx),
+            Self::Audit(args) => audit::run(args, ctx),
+            Self::Secrets(args) => secrets::run(args, ctx),
             Self::Backup(args) => backup::backup(&args, ctx),
             Self::Restore(args) => backup::restore(&args, ctx),
             Self::Completions(args) => completions::run(&args, ctx),

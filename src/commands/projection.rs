@@ -7,13 +7,13 @@ use crate::{
     error::{Error, Kind},
     fsx,
     model::{
-        PrivateKey, PublicKey, Reserved,
+        PresharedKey, PrivateKey, PublicKey, Reserved,
         plan::{self, Extras, Plan, Wanted},
     },
     settings::Settings,
     store::{Hub, Store},
     vault::Opener,
-    wgconf::{Conf, ConfPeerWanted, InterfaceWanted, Overwriting, Rewrite},
+    wgconf::{Conf, ConfPeerWanted, InterfaceWanted, Overwriting, Rewrite, Secrets},
 };
 use ipnet::{IpNet, Ipv4Net};
 use std::collections::HashSet;
@@ -61,18 +61,27 @@ pub(super) struct ConfPlan {
 
 impl ConfPlan {
     /// Writes the file if it differs.
+    ///
+    /// # Errors
+    /// [`Kind::Denied`] without permission, else [`Kind::Device`]: the store is not to blame.
     pub(super) fn save(&self, settings: &Settings) -> Result<(), Error> {
-        if self.rewrite.changed {
-            if let Some(dir) = settings.conf.parent() {
-                fsx::create_dir(dir, 0o700)?;
-            }
-            fsx::replace(&settings.conf, &self.rewrite.text, 0o600)?;
+        if !self.rewrite.changed {
+            return Ok(());
         }
-        Ok(())
+        let dir = settings.conf.parent().map_or(Ok(()), |dir| fsx::create_dir(dir, 0o700));
+        let saved = dir.and_then(|()| fsx::replace(&settings.conf, &self.rewrite.text, 0o600));
+        saved.map(|_| ()).map_err(|e| match Error::from(e) {
+            e if e.kind == Kind::Failed => e.as_kind(Kind::Device),
+            e => e,
+        })
     }
 
     /// Warns of what other hands have put into the file.
     pub(super) fn warn(&self, ctx: &mut Context<'_>, settings: &Settings) {
+        // What the conf holds besides is nobody's part of the fleet.
+        if !ctx.scope.is_all() {
+            return;
+        }
         let conf = settings.conf.display();
         if let Some(what) = self.overwriting {
             ctx.ui.warn(&format!("{conf} has {what}: wg-quick will overwrite it; remove that line"));
@@ -137,14 +146,81 @@ pub(super) fn plan_conf(
     hub: &Hub,
     pruned: &HashSet<PublicKey>,
 ) -> Result<ConfPlan, Error> {
+    plan_conf_with(settings, store, hub, pruned, &Extras::new())
+}
+
+fn plan_conf_with(
+    settings: &Settings,
+    store: &Store,
+    hub: &Hub,
+    pruned: &HashSet<PublicKey>,
+    fresh: &Extras,
+) -> Result<ConfPlan, Error> {
     let wanted: Vec<ConfPeerWanted> =
         store.wanted_peers()?.into_iter().map(|(name, peer)| ConfPeerWanted { name, peer }).collect();
     let mut retired = store.retired_keys()?;
     retired.extend(pruned);
     let (conf, differs) = current_conf(settings, hub)?;
-    let mut rewrite = conf.rewrite(&wanted, &retired);
+    let secrets = if wanted.iter().any(|w| w.peer.preshared) {
+        missing_secrets(settings, store, &conf, &wanted, fresh)?
+    } else {
+        Secrets::new()
+    };
+    let mut rewrite = conf.rewrite_with(&wanted, &retired, &secrets);
     rewrite.changed |= differs;
     Ok(ConfPlan { rewrite, overwriting: conf.overwriting(), table_off: conf.table_off() })
+}
+
+/// Preshared keys that the conf does not hold yet: those just made, else the store's sealed copies.
+fn missing_secrets(
+    settings: &Settings,
+    store: &Store,
+    conf: &Conf,
+    wanted: &[ConfPeerWanted],
+    fresh: &Extras,
+) -> Result<Secrets, Error> {
+    let there = conf.extras();
+    let mut opener = None;
+    let mut secrets = Secrets::new();
+    for w in wanted.iter().filter(|w| w.peer.preshared) {
+        let key = w.peer.public_key;
+        if there.get(&key).is_some_and(|e| e.preshared_key.is_some()) {
+            continue;
+        }
+        let secret = match fresh.get(&key).and_then(|e| e.preshared_key.as_ref()) {
+            Some(made) => made.expose(),
+            None => open_preshared(settings, store, &mut opener, &key)
+                .map_err(|e| {
+                    let why = format!(
+                        "the preshared key of {:?} is not in the conf: {}",
+                        w.name.as_str(),
+                        e.message
+                    );
+                    Error { message: why, ..e }
+                })?
+                .expose(),
+        };
+        secrets.insert(key, secret);
+    }
+    Ok(secrets)
+}
+
+/// Opens the store's sealed copy of a preshared key; the identity is read once for many.
+pub(super) fn open_preshared(
+    settings: &Settings,
+    store: &Store,
+    opener: &mut Option<Opener>,
+    key: &PublicKey,
+) -> Result<PresharedKey, Error> {
+    let sealed = store.sealed_keys(key)?.preshared.ok_or_else(|| {
+        Error::new(Kind::BadState, format!("the store has no preshared key for the peer {key}"))
+            .hint("restore the store from a backup")
+    })?;
+    let opener = match opener {
+        Some(opener) => opener,
+        None => opener.insert(Opener::from_file(&settings.identity)?),
+    };
+    Ok(opener.open_preshared(&sealed)?)
 }
 
 /// What the store wants of the interface.
@@ -189,6 +265,15 @@ pub(super) fn apply(
     let Some(mut device) = ctx.device(settings) else {
         return Ok(());
     };
+    let has_secret = |key| extras.get(key).is_some_and(|e| e.preshared_key.is_some());
+    if let Some(bare) = plan.set_peers.iter().find(|p| p.preshared && !has_secret(&p.public_key)) {
+        // Without it no handshake would succeed, and nothing would show that it is missing.
+        return Err(Error::new(
+            Kind::BadState,
+            format!("{} lacks the preshared key of the peer {}", settings.conf.display(), bare.public_key),
+        )
+        .hint("run \"iwas-wg sync\", which takes it from the store"));
+    }
     let key = if plan.set_key { Some(hub_key(settings, hub)?) } else { None };
     let applied = device.apply(plan, key.as_ref(), extras)?;
     if let Some(program) = applied.started {
@@ -208,15 +293,32 @@ pub(super) fn project(
     store: &Store,
     difference: &Plan,
 ) -> Result<(), Error> {
+    project_with(ctx, settings, store, difference, Extras::new())
+}
+
+/// As [`project`], with preshared keys that were just made and stand nowhere in clear yet.
+///
+/// # Errors
+/// Those of [`project`].
+pub(super) fn project_with(
+    ctx: &mut Context<'_>,
+    settings: &Settings,
+    store: &Store,
+    difference: &Plan,
+    fresh: Extras,
+) -> Result<(), Error> {
     let hub = store.hub()?;
-    let conf = plan_conf(settings, store, &hub, &HashSet::new()).and_then(|plan| {
+    let conf = plan_conf_with(settings, store, &hub, &HashSet::new(), &fresh).and_then(|plan| {
         plan.warn(ctx, settings);
         plan.save(settings)
     });
-    // Peers of our own making have nothing more in the conf.
-    let none = Extras::new();
+    let mut secrets = fresh;
+    // The conf has them all by now. Peers without have nothing more in it that is of our making.
+    if difference.set_peers.iter().any(|p| p.preshared && !secrets.contains_key(&p.public_key)) {
+        secrets.extend(extras(settings));
+    }
     let interface =
-        if difference.is_empty() { Ok(()) } else { apply(ctx, settings, &hub, difference, &none) };
+        if difference.is_empty() { Ok(()) } else { apply(ctx, settings, &hub, difference, &secrets) };
     match conf.and(interface) {
         Ok(()) => Ok(()),
         Err(e) => {
@@ -255,7 +357,8 @@ pub(super) fn summary(steps: &[String]) -> Option<String> {
 }
 
 fn joined(nets: impl Iterator<Item = IpNet>) -> String {
-    nets.map(|net| net.to_string()).collect::<Vec<_>>().join(", ")
+    let all = nets.map(|net| net.to_string()).collect::<Vec<_>>().join(", ");
+    if all.is_empty() { "handshakes alone".to_owned() } else { all }
 }
 
 /// The steps of a plan in words, for people and for `--dry-run`.

@@ -2,11 +2,15 @@
 
 use super::Context;
 use crate::{
+    access::Permission,
     error::{Error, Kind},
-    model::{KeyMode, Location, LocationName, Pool, PrivateKey, PublicKey},
+    model::{
+        KeyMode, Location, LocationName, Org, Pool, PresharedKey, PrivateKey, PublicKey, Rotation, Scope,
+        plan::{Extras, PeerExtras, WantedPeer},
+    },
     script::{Kind as ScriptKind, Site, render},
     settings::Settings,
-    store::{Hub, NewPeer, Store},
+    store::{Hub, NewPeer, Store, StoreError},
     vault::{Recipients, VaultError},
 };
 use std::net::Ipv4Addr;
@@ -19,6 +23,8 @@ pub(super) struct KeyRequest {
     pub mode: KeyMode,
     /// The router's own key, where it made one.
     pub public_key: Option<PublicKey>,
+    /// Whether a preshared key is asked for; the settings may ask for one as well.
+    pub preshared: bool,
 }
 
 impl KeyRequest {
@@ -41,7 +47,32 @@ impl KeyRequest {
             }
             (asked, None) => asked.unwrap_or(default),
         };
-        Ok(Self { mode, public_key })
+        Ok(Self { mode, public_key, preshared: false })
+    }
+
+    /// With a preshared key, if that is asked for.
+    pub(super) fn with_preshared(self, preshared: bool) -> Self {
+        Self { preshared, ..self }
+    }
+
+    fn wants_preshared(self, settings: &Settings) -> bool {
+        self.preshared || settings.preshared
+    }
+}
+
+/// The secrets that a script gives to its router.
+#[derive(Default)]
+pub(super) struct ScriptKeys {
+    /// The private key, where the hub has it.
+    pub private: Option<PrivateKey>,
+    /// The preshared key in base64, where there is one.
+    pub preshared: Option<Zeroizing<String>>,
+}
+
+impl ScriptKeys {
+    /// Whether there is any.
+    pub(super) fn is_secret(&self) -> bool {
+        self.private.is_some() || self.preshared.is_some()
     }
 }
 
@@ -49,25 +80,39 @@ impl KeyRequest {
 pub(super) struct Prepared {
     /// The peer's public key.
     pub public_key: PublicKey,
-    private_key: Option<PrivateKey>,
+    /// What its script carries.
+    pub keys: ScriptKeys,
     sealed: Option<Vec<u8>>,
+    sealed_preshared: Option<Vec<u8>>,
     mode: KeyMode,
 }
 
 impl Prepared {
     /// As the store takes it.
     pub(super) fn new_peer(&self) -> NewPeer<'_> {
-        NewPeer { public_key: self.public_key, sealed_key: self.sealed.as_deref(), key_mode: self.mode }
+        NewPeer {
+            public_key: self.public_key,
+            sealed_key: self.sealed.as_deref(),
+            sealed_preshared: self.sealed_preshared.as_deref(),
+            key_mode: self.mode,
+        }
     }
 
-    /// The private key, for the script alone.
-    pub(super) fn private_key(&self) -> Option<&PrivateKey> {
-        self.private_key.as_ref()
+    /// As interface and conf want it.
+    pub(super) fn wanted(&self, vpn_ip: Ipv4Addr) -> WantedPeer {
+        WantedPeer { preshared: self.keys.preshared.is_some(), ..WantedPeer::new(self.public_key, vpn_ip) }
+    }
+
+    /// The preshared key, for interface and conf.
+    pub(super) fn extras(&self) -> Extras {
+        let key = self.keys.preshared.as_ref().and_then(|k| PresharedKey::from_base64(k).ok());
+        let extra = key.map(|key| PeerExtras { preshared_key: Some(key), ..PeerExtras::default() });
+        extra.map(|extra| (self.public_key, extra)).into_iter().collect()
     }
 }
 
 /// Refuses a given key that is another's; also for a dry run, which must not promise too much.
-pub(super) fn refuse_taken_key(store: &Store, request: KeyRequest) -> Result<(), Error> {
+pub(super) fn refuse_taken_key(store: &Store, scope: &Scope, request: KeyRequest) -> Result<(), Error> {
     let Some(public_key) = request.public_key else {
         return Ok(());
     };
@@ -75,16 +120,45 @@ pub(super) fn refuse_taken_key(store: &Store, request: KeyRequest) -> Result<(),
         return Err(Error::new(Kind::Conflict, format!("public key {public_key} is the hub's own"))
             .hint("give the key that the router printed"));
     }
+    if store.is_revoked(&public_key)? {
+        return Err(Error::new(Kind::Conflict, format!("public key {public_key} was revoked"))
+            .hint("a revoked key never comes back: have the router make another"));
+    }
     if let Some(holder) = store.holder_of_key(&public_key)? {
-        return Err(Error::new(Kind::Conflict, format!("public key {public_key} belongs to {holder:?}"))
+        let named = seen(store, scope, &holder)?;
+        let taken = if named { format!("belongs to {holder:?}") } else { "is taken".to_owned() };
+        return Err(Error::new(Kind::Conflict, format!("public key {public_key} {taken}"))
             .hint("every router has a key of its own"));
     }
     Ok(())
 }
 
+/// What is said instead of a script.
+pub(super) const SCRIPT_KEPT: &str = "; its script is for somebody with net:router:script";
+
+/// Whether the caller gets the script with the key that is to be made. Without that right a stored
+/// key can be made all the same: somebody else will render its script.
+///
+/// # Errors
+/// [`Kind::Denied`] where this would be the only showing of the key.
+pub(super) fn shows_script(ctx: &Context<'_>, org: Option<&Org>, request: KeyRequest) -> Result<bool, Error> {
+    match ctx.require(Permission::RouterScript, org) {
+        Err(e) if request.mode == KeyMode::Once => {
+            Err(e.hint("use --key-mode stored, and leave the script to others"))
+        }
+        other => Ok(other.is_ok()),
+    }
+}
+
+/// Whether a location exists for the caller: what it holds is taken, but by whom is not told else.
+fn seen(store: &Store, scope: &Scope, name: &str) -> Result<bool, Error> {
+    Ok(scope.is_all() || store.location(&name.parse()?)?.is_some_and(|l| scope.covers(l.org.as_ref())))
+}
+
 /// Whether the key can be sealed, before it is promised.
 pub(super) fn check_recipients(settings: &Settings, request: KeyRequest) -> Result<(), Error> {
-    if request.mode == KeyMode::Stored && request.public_key.is_none() {
+    let made_here = request.mode == KeyMode::Stored && request.public_key.is_none();
+    if made_here || request.wants_preshared(settings) {
         let recipients = Recipients::parse(&settings.recipients)?;
         if recipients.is_empty() {
             return Err(VaultError::NoRecipients.into());
@@ -103,7 +177,7 @@ pub(super) fn lost_key(e: Error, location: &Location) -> Error {
         .hint(format!("\"iwas-wg location remove {name}\" and add it again"))
 }
 
-/// Makes and seals the key, or checks the given one. `None` in the mode `router` before the
+/// Makes and seals the keys, or checks the given one. `None` in the mode `router` before the
 /// router has made its key.
 pub(super) fn prepare(
     ctx: &mut Context<'_>,
@@ -111,31 +185,45 @@ pub(super) fn prepare(
     store: &Store,
     request: KeyRequest,
 ) -> Result<Option<Prepared>, Error> {
-    if let Some(public_key) = request.public_key {
-        refuse_taken_key(store, request)?;
-        return Ok(Some(Prepared { public_key, private_key: None, sealed: None, mode: request.mode }));
-    }
-    if request.mode == KeyMode::Router {
-        return Ok(None);
-    }
-    let key = ctx.new_key()?;
-    let sealed = match request.mode {
-        KeyMode::Stored => Some(Recipients::parse(&settings.recipients)?.seal(&key)?),
-        KeyMode::Once | KeyMode::Router => None,
+    refuse_taken_key(store, &ctx.scope, request)?;
+    let private = match (request.public_key, request.mode) {
+        (Some(_), _) => None,
+        (None, KeyMode::Router) => return Ok(None),
+        (None, KeyMode::Stored | KeyMode::Once) => Some(ctx.new_key()?),
     };
-    Ok(Some(Prepared { public_key: key.public(), private_key: Some(key), sealed, mode: request.mode }))
+    let Some(public_key) = request.public_key.or_else(|| private.as_ref().map(PrivateKey::public)) else {
+        return Ok(None);
+    };
+    let preshared = if request.wants_preshared(settings) { Some(ctx.new_preshared_key()?) } else { None };
+    let stored = private.as_ref().filter(|_| request.mode == KeyMode::Stored);
+    let (mut sealed, mut sealed_preshared) = (None, None);
+    if stored.is_some() || preshared.is_some() {
+        let recipients = Recipients::parse(&settings.recipients)?;
+        sealed = stored.map(|key| recipients.seal(key)).transpose()?;
+        sealed_preshared = preshared.as_ref().map(|key| recipients.seal_preshared(key)).transpose()?;
+    }
+    let keys = ScriptKeys { private, preshared: preshared.as_ref().map(PresharedKey::expose) };
+    Ok(Some(Prepared { public_key, keys, sealed, sealed_preshared, mode: request.mode }))
 }
 
 /// The address that a location shall have: the wanted one if it may be had, else the next free.
 pub(super) fn choose_address(
     settings: &Settings,
     store: &Store,
+    scope: &Scope,
     pool: &Pool,
     wanted: Option<Ipv4Addr>,
     own: Option<&LocationName>,
 ) -> Result<Ipv4Addr, Error> {
     let Some(address) = wanted else {
-        return Ok(store.next_address(pool)?);
+        return store.next_address(pool).map_err(|e| match e {
+            // How many the others have is not for everybody.
+            StoreError::Exhausted(e) if !scope.is_all() => {
+                Error::new(Kind::Conflict, format!("no free address left in {}", e.network))
+                    .hint("ask an admin of the hub for a wider network")
+            }
+            e => e.into(),
+        });
     };
     let conflict = |reason: String| {
         Error::new(Kind::Conflict, format!("address {address} {reason}"))
@@ -149,12 +237,16 @@ pub(super) fn choose_address(
         });
     }
     if pool.admits(address).is_err() {
+        if !scope.is_all() {
+            return Err(conflict("is taken".to_owned()));
+        }
         let conf = settings.conf.display();
         return Err(conflict(format!("is held by a peer of {conf} that is not in the store")));
     }
     match store.holder_of_address(address)? {
         Some(holder) if own.is_none_or(|o| o.as_str() != holder) => {
-            Err(conflict(format!("is held by {holder:?}")))
+            let named = seen(store, scope, &holder)?;
+            Err(conflict(if named { format!("is held by {holder:?}") } else { "is taken".to_owned() }))
         }
         _ => Ok(address),
     }
@@ -183,7 +275,7 @@ pub(super) fn site<'a>(
     hub: &Hub,
     location: &'a Location,
     vpn_ip: Ipv4Addr,
-    private_key: Option<&'a PrivateKey>,
+    keys: &'a ScriptKeys,
 ) -> Result<Site<'a>, Error> {
     let (endpoint_host, endpoint_port) = endpoint(settings)?;
     Ok(Site {
@@ -194,9 +286,9 @@ pub(super) fn site<'a>(
         hub_public_key: hub.public_key,
         endpoint_host,
         endpoint_port,
-        private_key,
+        private_key: keys.private.as_ref(),
         next_public_key: None,
-        preshared_key: None,
+        preshared_key: keys.preshared.as_ref().map(|k| k.as_str()),
         options: &settings.router,
         version: env!("CARGO_PKG_VERSION"),
     })
@@ -208,7 +300,20 @@ pub(super) fn install_script(
     hub: &Hub,
     location: &Location,
     vpn_ip: Ipv4Addr,
-    private_key: Option<&PrivateKey>,
+    keys: &ScriptKeys,
 ) -> Result<Zeroizing<String>, Error> {
-    Ok(render(&site(settings, hub, location, vpn_ip, private_key)?, ScriptKind::Install))
+    Ok(render(&site(settings, hub, location, vpn_ip, keys)?, ScriptKind::Install))
+}
+
+/// The script that gives a router its next key.
+pub(super) fn rotate_script(
+    settings: &Settings,
+    hub: &Hub,
+    location: &Location,
+    vpn_ip: Ipv4Addr,
+    next: &Rotation,
+    keys: &ScriptKeys,
+) -> Result<Zeroizing<String>, Error> {
+    let site = site(settings, hub, location, vpn_ip, keys)?;
+    Ok(render(&Site { next_public_key: Some(next.public_key), ..site }, ScriptKind::Rotate))
 }

@@ -1,16 +1,20 @@
 //! `iwas-wg script`: what the router is given.
 
-use super::{Context, Outcome, context::require, provisioning::site};
+use super::{
+    Context, Outcome,
+    context::require,
+    provisioning::{ScriptKeys, rotate_script, site},
+    unsealing::Vault,
+};
 use crate::{
     access::Permission,
     error::{Error, Kind},
     fsx,
-    model::{KeyMode, Location, LocationName, PrivateKey},
+    model::{KeyMode, Location, LocationName, PrivateKey, Rotation},
     output::json::{AllScriptsReport, Envelope, ScriptReport, ScriptsReport},
     script::{Kind as ScriptKind, reach_of, render, render_template, render_wg_quick},
     settings::Settings,
-    store::{Hub, Store},
-    vault::Opener,
+    store::Hub,
 };
 use std::{
     net::Ipv4Addr,
@@ -50,7 +54,7 @@ Examples:
   iwas-wg script render --all --scripts-dir scripts")]
 struct RenderArgs {
     /// The location
-    #[arg(value_name = "NAME", add = clap_complete::ArgValueCandidates::new(super::location_names))]
+    #[arg(value_name = "NAME")]
     #[arg(required_unless_present = "all", conflicts_with = "all")]
     name: Option<String>,
     /// Every location that has a peer or whose router is to make its key
@@ -66,6 +70,10 @@ struct RenderArgs {
     #[arg(long, value_name = "FORMAT", default_value = "routeros")]
     format: Format,
     /// Append this file, with its placeholders filled in
+    ///
+    /// A placeholder such as {{name}} stands outside of quotes and becomes a RouterOS string. What is
+    /// added with comment={{comment}} belongs to the script: install may take it away before these
+    /// lines add it again, and remove takes it away for good.
     #[arg(long, value_name = "FILE")]
     template: Option<PathBuf>,
 }
@@ -94,12 +102,21 @@ pub(super) fn run(args: Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
     }
     let settings = ctx.enter("script render", Permission::RouterScript)?;
     let store = Context::store_to_read(&settings)?;
-    let template = args.template.as_deref().map(read_template).transpose()?;
-    let renderer = Renderer { hub: store.hub()?, settings: &settings, store: &store, kind, template };
+    let template = match args.template.as_deref() {
+        Some(path) => Some(ctx.on_behalf(path, || read_template(path))?),
+        None => None,
+    };
+    let renderer = Renderer {
+        hub: store.hub()?,
+        vault: Vault::new(&settings, &store),
+        settings: &settings,
+        kind,
+        template,
+    };
     match (name, &args.scripts_dir) {
         (Some(name), dir) => {
             let location = require(&store, &ctx.scope, &name)?;
-            Renderer::address(&location)?;
+            address(&location)?;
             match dir {
                 None => one(ctx, &renderer, &location, args.format),
                 Some(dir) => write(ctx, &renderer, &[location], dir, args.format),
@@ -107,7 +124,7 @@ pub(super) fn run(args: Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
         }
         (None, dir) => {
             let mut locations = store.locations(&ctx.scope)?;
-            locations.retain(|l| Renderer::address(l).is_ok());
+            locations.retain(|l| address(l).is_ok());
             match dir {
                 None => all(ctx, &renderer, &locations, args.format),
                 Some(dir) => write(ctx, &renderer, &locations, dir, args.format),
@@ -132,16 +149,19 @@ fn one(
     format: Format,
 ) -> Result<Outcome, Error> {
     if is_json(ctx, format) {
-        let key = r.key_for_json(location, None)?;
-        let report = r.report(location, key.as_ref())?;
+        r.check_identity(ctx, std::slice::from_ref(location))?;
+        let keys = r.keys_for_json(location)?;
+        let report = r.report(location, &keys)?;
+        r.record(ctx, std::slice::from_ref(location))?;
         if report.holds_secret() {
             ctx.warn_if_public();
         }
         ctx.ui.json(&Envelope::new(report))?;
         return Ok(Outcome::Done);
     }
-    let key = r.private_key(location, None)?;
-    let text = r.text(location, key.as_ref(), format)?;
+    r.check_identity(ctx, std::slice::from_ref(location))?;
+    let text = r.text(location, &r.keys(location)?, format)?;
+    r.record(ctx, std::slice::from_ref(location))?;
     if text.is_secret {
         ctx.warn_if_public();
     }
@@ -161,15 +181,12 @@ fn all(
     locations: &[Location],
     format: Format,
 ) -> Result<Outcome, Error> {
-    let opener = r.opener(locations)?;
+    r.check_identity(ctx, locations)?;
+    r.record(ctx, locations)?;
     if is_json(ctx, format) {
-        let keys =
-            locations.iter().map(|l| r.key_for_json(l, opener.as_ref())).collect::<Result<Vec<_>, _>>()?;
-        let scripts = locations
-            .iter()
-            .zip(&keys)
-            .map(|(l, key)| r.report(l, key.as_ref()))
-            .collect::<Result<Vec<_>, _>>()?;
+        let keys = locations.iter().map(|l| r.keys_for_json(l)).collect::<Result<Vec<_>, _>>()?;
+        let scripts =
+            locations.iter().zip(&keys).map(|(l, keys)| r.report(l, keys)).collect::<Result<Vec<_>, _>>()?;
         if scripts.iter().any(ScriptReport::holds_secret) {
             ctx.warn_if_public();
         }
@@ -182,8 +199,7 @@ fn all(
             ctx.ui.warn(&lost(location));
             continue;
         }
-        let key = r.private_key(location, opener.as_ref())?;
-        let text = r.text(location, key.as_ref(), format)?;
+        let text = r.text(location, &r.keys(location)?, format)?;
         if text.is_secret && !has_warned {
             ctx.warn_if_public();
             has_warned = true;
@@ -214,17 +230,18 @@ fn write(
                 .hint("leave out --format json; --json tells what was written"));
         }
     };
-    let opener = r.opener(locations)?;
-    fsx::create_dir(dir, 0o700)?;
+    r.check_identity(ctx, locations)?;
+    ctx.on_behalf(dir, || fsx::create_dir(dir, 0o700))?;
+    r.record(ctx, locations)?;
     let progress = ctx.ui.progress("rendering", locations.len() as u64);
     let (mut written, mut skipped) = (Vec::new(), Vec::new());
     for l in locations {
         if r.is_lost(l) {
             skipped.push(l);
         } else {
-            let key = r.private_key(l, opener.as_ref())?;
             let path = dir.join(file_name(l.name.as_str(), ending));
-            fsx::replace(&path, r.text(l, key.as_ref(), format)?.text.as_bytes(), 0o600)?;
+            let text = r.text(l, &r.keys(l)?, format)?.text;
+            ctx.on_behalf(&path, || fsx::replace(&path, text.as_bytes(), 0o600))?;
             written.push(path.display().to_string());
         }
         progress.step();
@@ -243,7 +260,7 @@ fn write(
 }
 
 /// A router runs `*.auto.rsc` by itself as soon as it is uploaded: no file of ours is called so.
-fn file_name(name: &str, ending: &str) -> String {
+pub(super) fn file_name(name: &str, ending: &str) -> String {
     let runs_by_itself = name.rsplit('.').next() == Some("auto");
     let mark = if runs_by_itself { "-iwas" } else { "" };
     format!("{name}{mark}.{ending}")
@@ -252,8 +269,8 @@ fn file_name(name: &str, ending: &str) -> String {
 /// What every script of one call has in common.
 struct Renderer<'a> {
     settings: &'a Settings,
-    store: &'a Store,
     hub: Hub,
+    vault: Vault<'a>,
     kind: ScriptKind,
     template: Option<String>,
 }
@@ -270,53 +287,52 @@ impl Renderer<'_> {
         matches!(self.kind, ScriptKind::Install | ScriptKind::Rotate)
     }
 
+    /// The next key, if this is about that one.
+    fn next<'l>(&self, l: &'l Location) -> Option<&'l Rotation> {
+        l.rotation.as_ref().filter(|_| self.kind == ScriptKind::Rotate)
+    }
+
+    fn key_mode(&self, l: &Location) -> KeyMode {
+        self.next(l).map_or(l.key_mode, |next| next.key_mode)
+    }
+
     /// Whether the script needs a key that nobody has any more.
     fn is_lost(&self, l: &Location) -> bool {
-        self.needs_key() && l.key_mode == KeyMode::Once
+        self.needs_key() && self.key_mode(l) == KeyMode::Once
     }
 
-    /// The identity, where one of these needs it: it is read once, not once for each key.
-    fn opener(&self, locations: &[Location]) -> Result<Option<Opener>, Error> {
-        let stored = locations.iter().any(|l| l.key_mode == KeyMode::Stored);
-        (self.needs_key() && stored)
-            .then(|| Opener::from_file(&self.settings.identity))
-            .transpose()
-            .map_err(Into::into)
+    /// Reads the identity before the first script, where one of them needs it.
+    fn check_identity(&self, ctx: &Context<'_>, locations: &[Location]) -> Result<(), Error> {
+        let stored = locations.iter().any(|l| self.key_mode(l) == KeyMode::Stored);
+        if self.needs_key() && stored { self.vault.check_identity(ctx) } else { Ok(()) }
     }
 
-    /// The address of a location that has a peer, or whose router is to make its key.
-    fn address(l: &Location) -> Result<Ipv4Addr, Error> {
-        l.vpn_ip.filter(|_| l.public_key.is_some() || l.key_mode == KeyMode::Router).ok_or_else(|| {
-            Error::new(Kind::NotFound, format!("location {:?} has no peer yet", l.name.as_str()))
-                .hint(format!("run \"iwas-wg peer provision {}\"", l.name))
-        })
+    /// Puts on record that the caller gets the scripts with the keys of these, before they do.
+    fn record(&self, ctx: &Context<'_>, locations: &[Location]) -> Result<(), Error> {
+        let shown: Vec<&Location> =
+            locations.iter().filter(|l| self.needs_key() && !self.is_lost(l)).collect();
+        if shown.is_empty() { Ok(()) } else { ctx.record(self.settings, &shown) }
     }
 
-    /// The private key that a script needs; `None` where it needs none or the router has it.
-    fn private_key(&self, l: &Location, opener: Option<&Opener>) -> Result<Option<PrivateKey>, Error> {
-        Self::address(l)?;
-        match l.key_mode {
-            KeyMode::Router => Ok(None),
-            _ if !self.needs_key() => Ok(None),
-            KeyMode::Once => Err(Error::new(
-                Kind::Denied,
-                format!("the private key of {:?} was shown once and is not stored", l.name.as_str()),
-            )
-            .hint(format!("use the script that was printed then, or remove and add {} again", l.name))),
-            KeyMode::Stored => match opener {
-                Some(opener) => open_key(opener, self.store, l).map(Some),
-                None => open_key(&Opener::from_file(&self.settings.identity)?, self.store, l).map(Some),
-            },
+    /// The keys that a script needs.
+    fn keys(&self, l: &Location) -> Result<ScriptKeys, Error> {
+        address(l)?;
+        match self.next(l) {
+            Some(next) => self.vault.next_keys(l, next),
+            None => self.vault.keys(l, self.needs_key()),
         }
     }
 
-    fn text(&self, l: &Location, key: Option<&PrivateKey>, format: Format) -> Result<Rendered, Error> {
-        let site = site(self.settings, &self.hub, l, Self::address(l)?, key)?;
+    fn text(&self, l: &Location, keys: &ScriptKeys, format: Format) -> Result<Rendered, Error> {
+        let site = site(self.settings, &self.hub, l, address(l)?, keys)?;
         let is_secret = site.holds_secret(self.kind);
         if format == Format::WgQuick {
             return Ok(Rendered { text: render_wg_quick(&site), is_secret });
         }
-        let script = render(&site, self.kind);
+        let script = match self.next(l) {
+            Some(next) => rotate_script(self.settings, &self.hub, l, site.vpn_ip, next, keys)?,
+            None => render(&site, self.kind),
+        };
         let Some(template) = &self.template else {
             return Ok(Rendered { text: script, is_secret });
         };
@@ -328,30 +344,21 @@ impl Renderer<'_> {
     }
 
     /// JSON has a place for "not here"; a script without its key would be none.
-    fn key_for_json(
-        &self,
-        l: &Location,
-        opener: Option<&Opener>,
-    ) -> Result<Option<Zeroizing<String>>, Error> {
-        if l.key_mode == KeyMode::Once {
-            return Ok(None);
-        }
-        Ok(self.private_key(l, opener)?.as_ref().map(PrivateKey::expose))
+    fn keys_for_json(&self, l: &Location) -> Result<JsonKeys, Error> {
+        address(l)?;
+        let keys = self.vault.keys(l, self.needs_key() && l.key_mode != KeyMode::Once)?;
+        Ok(JsonKeys { private: keys.private.as_ref().map(PrivateKey::expose), all: keys })
     }
 
-    fn report<'b>(
-        &'b self,
-        l: &'b Location,
-        key: Option<&'b Zeroizing<String>>,
-    ) -> Result<ScriptReport<'b>, Error> {
-        let site = site(self.settings, &self.hub, l, Self::address(l)?, None)?;
+    fn report<'b>(&'b self, l: &'b Location, keys: &'b JsonKeys) -> Result<ScriptReport<'b>, Error> {
+        let site = site(self.settings, &self.hub, l, address(l)?, &keys.all)?;
         let (allowed, prefix_length) = reach_of(&site);
         Ok(ScriptReport {
             name: l.name.as_str(),
             vpn_ip: site.vpn_ip,
             prefix_length,
-            private_key: key.map(|k| k.as_str()),
-            preshared_key: site.preshared_key.filter(|_| self.needs_key()),
+            private_key: keys.private.as_ref().map(|k| k.as_str()),
+            preshared_key: site.preshared_key,
             server_public_key: self.hub.public_key.to_string(),
             endpoint_address: site.endpoint_host,
             endpoint_port: site.endpoint_port,
@@ -361,19 +368,19 @@ impl Renderer<'_> {
     }
 }
 
-/// Opens the stored private key of a location's peer.
-fn open_key(opener: &Opener, store: &Store, location: &Location) -> Result<PrivateKey, Error> {
-    let sealed = store.sealed_key(&location.name)?.ok_or_else(|| {
-        Error::new(Kind::BadState, format!("the store has no key of {:?}", location.name.as_str()))
-            .hint("restore the store from a backup, or remove and add the location again")
-    })?;
-    let key = opener.open(&sealed)?;
-    if Some(key.public()) != location.public_key {
-        return Err(Error::new(
-            Kind::BadState,
-            format!("the sealed key of {:?} is not the one of its peer", location.name.as_str()),
-        )
-        .hint("restore the store from a backup, or remove and add the location again"));
-    }
-    Ok(key)
+/// Keys of a script, the private one in base64 as well.
+struct JsonKeys {
+    private: Option<Zeroizing<String>>,
+    all: ScriptKeys,
+}
+
+/// The address that a script gives to a router that has a peer, or is to make its key: the next
+/// one, while it is being moved.
+fn address(l: &Location) -> Result<Ipv4Addr, Error> {
+    let known = l.public_key.is_some() || l.key_mode == KeyMode::Router;
+    let next = l.moving.as_ref().map(|m| m.vpn_ip);
+    next.or(l.vpn_ip).filter(|_| known).ok_or_else(|| {
+        Error::new(Kind::NotFound, format!("location {:?} has no peer yet", l.name.as_str()))
+            .hint(format!("run \"iwas-wg peer provision {}\"", l.name))
+    })
 }

@@ -1,10 +1,13 @@
 //! `iwas-wg status`: the fleet at this moment.
 
-use super::{Context, Outcome, context::require, filter::Filter, heartbeat::future_warning, location_names};
+use super::{Context, Outcome, context::require, filter::Filter, heartbeat::future_warning};
 use crate::{
     access::Permission,
     error::Error,
-    model::{Counts, LiveInterface, LivePeer, Location, LocationName, PublicKey, State, health::observe},
+    model::{
+        Counts, LiveInterface, LivePeer, Location, LocationName, PublicKey, State, expiry::expires_soon,
+        health::observe,
+    },
     output::{
         Column, Table,
         json::{CountsReport, Envelope, HubReport, LocationReport, StatusReport, state_of, time},
@@ -24,7 +27,7 @@ use std::collections::HashMap;
   iwas-wg --json status | jq .counts")]
 pub struct Args {
     /// Only these locations
-    #[arg(value_name = "NAME", add = clap_complete::ArgValueCandidates::new(location_names))]
+    #[arg(value_name = "NAME")]
     names: Vec<String>,
     #[command(flatten)]
     filter: Filter,
@@ -70,7 +73,7 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
             source: if live.is_some() { "live" } else { "heartbeat" },
             heartbeat_at: heartbeat_at.map(time),
             counts: CountsReport::from(counts),
-            locations: all.iter().map(LocationReport::new).collect(),
+            locations: all.iter().map(|l| LocationReport::new(l, now)).collect(),
         }))?;
         return Ok(Outcome::Done);
     }
@@ -80,8 +83,10 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
         (None, None) => "no heartbeat yet".to_owned(),
     };
     let state = if up { "up" } else { "not up" };
+    // Only for minutes after a restart of the hub is there anything of it to say.
+    let unknown = if counts.unknown > 0 { format!(", {} unknown", counts.unknown) } else { String::new() };
     ctx.ui.data(&format!(
-        "{} is {state}: {} online, {} offline, {} never seen, {} disabled, {} unprovisioned ({source})\n",
+        "{} is {state}: {} online, {} offline, {} never seen, {} disabled, {} unprovisioned{unknown} ({source})\n",
         settings.interface,
         counts.online,
         counts.offline,
@@ -92,12 +97,31 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
     if !all.is_empty() {
         ctx.ui.table(&table(&all, now))?;
     }
+    for note in all.iter().flat_map(|l| notes(l, now)) {
+        ctx.ui.say(&note);
+    }
     if let Some(name) = lately_dark(&all, now) {
         ctx.ui.say(&format!(
             "{name} went dark lately: if its router lost its clock, \"iwas-wg peer reset {name}\" lets it in again"
         ));
     }
     Ok(Outcome::Done)
+}
+
+/// What is under way or ahead for a location.
+fn notes(l: &Location, now: Timestamp) -> Vec<String> {
+    let mut notes = Vec::new();
+    if let Some(next) = &l.rotation {
+        notes.push(format!("{}: rotating since {}", l.name, time(next.since)));
+    }
+    if let Some(next) = &l.moving {
+        notes.push(format!("{}: moving to {} since {}", l.name, next.vpn_ip, time(next.since)));
+    }
+    if let Some(end) = l.expires_at.filter(|_| expires_soon(l, now)) {
+        let left = if end > now { format!("in {}", ago(now, end)) } else { "with the next heartbeat".into() };
+        notes.push(format!("{}: expires {left} ({})", l.name, time(end)));
+    }
+    notes
 }
 
 /// The site that went dark last, within a day: after a power cut a router without a battery comes
@@ -110,7 +134,7 @@ fn lately_dark(all: &[Location], now: Timestamp) -> Option<&LocationName> {
 }
 
 /// The interface, or the reason with `-v` and nothing: then the last heartbeat must do.
-fn read_live(ctx: &mut Context<'_>, settings: &Settings) -> Option<LiveInterface> {
+pub(super) fn read_live(ctx: &mut Context<'_>, settings: &Settings) -> Option<LiveInterface> {
     match ctx.device(settings)?.read() {
         Ok(live) => live,
         Err(e) => {
@@ -122,12 +146,13 @@ fn read_live(ctx: &mut Context<'_>, settings: &Settings) -> Option<LiveInterface
 
 /// Puts what the interface shows over what the last heartbeat saw; returns how many handshakes
 /// lie ahead of the clock.
-fn overlay(all: &mut [Location], live: &LiveInterface, now: Timestamp, offline_after: u32) -> u64 {
+pub(super) fn overlay(all: &mut [Location], live: &LiveInterface, now: Timestamp, offline_after: u32) -> u64 {
     let seen: HashMap<&PublicKey, &LivePeer> = live.peers.iter().map(|p| (&p.public_key, p)).collect();
     let mut ahead = 0;
     for l in all {
         if let Some(key) = l.public_key.filter(|_| l.enabled) {
-            let (reading, future) = observe(l.reading.as_ref(), seen.get(&key).copied(), now, offline_after);
+            let (reading, future) =
+                observe(l.reading.as_ref(), seen.get(&key).copied(), now, offline_after, live.age_seconds);
             l.reading = Some(reading);
             ahead += u64::from(future);
         }
@@ -164,8 +189,13 @@ fn table(all: &[Location], now: Timestamp) -> Table {
 }
 
 /// An age in its two largest units.
-fn ago(then: Timestamp, now: Timestamp) -> String {
-    let s = (now.as_second() - then.as_second()).max(0);
+pub(super) fn ago(then: Timestamp, now: Timestamp) -> String {
+    span(now.as_second() - then.as_second())
+}
+
+/// Seconds in their two largest units.
+pub(super) fn span(seconds: i64) -> String {
+    let s = seconds.max(0);
     match s {
         0..60 => format!("{s} s"),
         60..3600 => format!("{} min {} s", s / 60, s % 60),
@@ -175,7 +205,7 @@ fn ago(then: Timestamp, now: Timestamp) -> String {
 }
 
 /// Bytes in the largest binary unit that leaves a whole number in front.
-fn size(bytes: u64) -> String {
+pub(super) fn size(bytes: u64) -> String {
     let mut tenths = u128::from(bytes) * 10;
     for unit in ["B", "KiB", "MiB", "GiB", "TiB"] {
         if tenths < 10_240 {

@@ -3,20 +3,24 @@
 use super::{
     Context, Outcome,
     projection::{self, steps},
+    upkeep,
 };
 use crate::{
     access::Permission,
-    error::Error,
+    error::{Error, Kind},
     fsx,
     model::PublicKey,
     output::json::{Envelope, HubChange},
+    settings::Settings,
+    store::Store,
 };
 use std::collections::{BTreeSet, HashSet};
 
 /// Make interface and conf equal to the store
 ///
 /// Only what differs is changed: the sessions of all other peers live on. Peers that the store
-/// never knew are reported and left alone, unless --prune removes them.
+/// never knew are reported and left alone, unless --prune removes them. What is due for a peer is
+/// done first, as by a heartbeat: the end of a rotation, a move or a location.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "Examples:
   iwas-wg sync
@@ -41,11 +45,12 @@ pub struct Args {
 pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
     let settings = ctx.enter("sync", Permission::HubAdmin)?;
     let _lock = ctx.lock(&settings)?;
-    let store = Context::store(&settings)?;
+    let mut store = Context::store(&settings)?;
     let hub = store.hub()?;
+    let dry_run = args.dry_run || args.check;
+    let due = end_what_is_due(ctx, &settings, &mut store, dry_run)?;
     let mut conf = projection::plan_conf(&settings, &store, &hub, &HashSet::new())?;
     let mut plan = projection::plan_interface(ctx, &settings, &store, &hub)?;
-    let dry_run = args.dry_run || args.check;
     let foreign: BTreeSet<PublicKey> = plan.foreign.iter().chain(&conf.rewrite.foreign).copied().collect();
     let prune = args.prune && !foreign.is_empty() && {
         let question = format!("remove {} peers that are not in the store?", foreign.len());
@@ -55,18 +60,22 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
         plan.remove_peers.append(&mut plan.foreign);
         conf = projection::plan_conf(&settings, &store, &hub, &foreign.iter().copied().collect())?;
     }
-    let differs = conf.rewrite.changed || !plan.is_empty();
+    let drifted = conf.rewrite.changed || !plan.is_empty();
+    let differs = drifted || !due.is_empty();
     conf.warn(ctx, &settings);
     if !dry_run {
         for dir in [&settings.conf, &settings.places.database].into_iter().filter_map(|f| f.parent()) {
             fsx::sweep(dir);
         }
     }
-    if differs && !dry_run {
-        conf.save(&settings)?;
-        if !plan.is_empty() {
-            projection::apply(ctx, &settings, &hub, &plan, &projection::extras(&settings))?;
-        }
+    if drifted && !dry_run {
+        // A disk that takes no conf must not keep the interface from its peers, nor the other way round.
+        let saved = conf.save(&settings);
+        let extras = projection::extras(&settings);
+        let applied =
+            if plan.is_empty() { Ok(()) } else { projection::apply(ctx, &settings, &hub, &plan, &extras) };
+        saved.and(applied)?;
+        store.record(&ctx.deed(None))?;
     }
     let report = HubChange {
         changed: differs && !dry_run,
@@ -74,7 +83,7 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
         dry_run,
         interface: settings.interface.to_string(),
         public_key: hub.public_key.to_string(),
-        steps: steps(&settings, &plan, Some(&conf.rewrite)),
+        steps: due.into_iter().chain(steps(&settings, &plan, Some(&conf.rewrite))).collect(),
         foreign_peers: foreign.iter().map(ToString::to_string).collect(),
     };
     if ctx.ui.is_json() {
@@ -92,4 +101,28 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
         }
     }
     Ok(if differs && args.check { Outcome::Differs } else { Outcome::Done })
+}
+
+/// Ends what is due for peers, as a heartbeat does, or with a dry run only says so.
+fn end_what_is_due(
+    ctx: &mut Context<'_>,
+    settings: &Settings,
+    store: &mut Store,
+    dry_run: bool,
+) -> Result<Vec<String>, Error> {
+    let live = match ctx.device(settings) {
+        Some(mut device) => device.read()?,
+        None => None,
+    };
+    let mut done = Vec::new();
+    if dry_run {
+        done = upkeep::all_due(ctx, settings, store, live.as_ref())?;
+    } else {
+        match upkeep::keep_up(ctx, settings, store, live.as_ref(), &mut done) {
+            // What could not be projected is what the rest of this call is about.
+            Err(e) if e.kind == Kind::Device => {}
+            other => other?,
+        }
+    }
+    Ok(done.iter().map(|(location, step)| step.words(&location.name)).collect())
 }

@@ -33,7 +33,7 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
             .hint("set hub.backend to auto, kernel or userspace"));
     }
     let _lock = ctx.lock(&settings)?;
-    let store = Context::store(&settings)?;
+    let mut store = Context::store(&settings)?;
     let hub = store.hub()?;
     let plan = projection::plan_interface(ctx, &settings, &store, &hub)?;
     // Without its conf the hub would not survive a reboot.
@@ -42,6 +42,7 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
     }
     if !args.dry_run && !plan.is_empty() {
         projection::apply(ctx, &settings, &hub, &plan, &projection::extras(&settings))?;
+        store.record(&ctx.deed(None))?;
     }
     let report = HubChange {
         changed: !plan.is_empty() && !args.dry_run,

@@ -5,7 +5,12 @@ use crate::model::{
     InterfaceName, LiveInterface, LivePeer, PrivateKey, PublicKey,
     plan::{Extras, Plan},
 };
-use std::{cell::RefCell, rc::Rc};
+use std::{
+    cell::RefCell,
+    net::{IpAddr, SocketAddr},
+    rc::Rc,
+    time::Duration,
+};
 
 /// What the fake interface holds and how it behaves.
 #[derive(Debug, Default)]
@@ -20,6 +25,8 @@ pub struct FakeState {
     pub uncarried: bool,
     /// Keys of the peers that were set with something from the conf.
     pub with_extras: Vec<PublicKey>,
+    /// Addresses at which something answers.
+    pub answering: Vec<IpAddr>,
     /// Each plan that was applied, in order.
     pub applied: Vec<Plan>,
 }
@@ -74,6 +81,7 @@ impl Device for FakeDevice {
                 public_key: None,
                 listen_port: None,
                 addresses: Vec::new(),
+                age_seconds: Some(0),
                 peers: Vec::new(),
             });
         }
@@ -107,6 +115,10 @@ impl Device for FakeDevice {
             }
         }
         Ok(Applied::default())
+    }
+
+    fn answers(&mut self, at: SocketAddr, _: Duration) -> bool {
+        self.state.borrow().answering.contains(&at.ip())
     }
 
     fn delete(&mut self) -> Result<bool, DeviceError> {

@@ -173,11 +173,14 @@ pub(super) fn configure(
     if let Some(port) = plan.set_port {
         change.set(device::LISTEN_PORT, &port.to_ne_bytes());
     }
-    for key in &plan.remove_peers {
+    for key in plan.remove_first() {
         change.remove(key)?;
     }
     for wanted in &plan.set_peers {
         change.add(wanted, extras.get(&wanted.public_key))?;
+    }
+    for key in plan.remove_last() {
+        change.remove(key)?;
     }
     change.send()
 }

@@ -71,13 +71,18 @@ pub(super) fn create(name: &str) -> io::Result<()> {
     netlink_request_rtnl(RouteNetlinkMessage::NewLink(message), Some(flags)).map(drop)
 }
 
-/// The IPv4 addresses of a link, each with the prefix length of its network.
-pub(super) fn addresses(index: u32) -> io::Result<Vec<Ipv4Net>> {
+/// The IPv4 addresses of a link, each with the prefix length of its network, and for how many
+/// seconds the oldest has been there.
+///
+/// A link has no birthday of its own that one could ask for. An address has, and a hub's interface
+/// is given its address when it is made.
+pub(super) fn addresses(index: u32) -> io::Result<(Vec<Ipv4Net>, Option<u64>)> {
     let mut message = AddressMessage::default();
     message.header.family = AddressFamily::Inet;
     let answers =
         netlink_request_rtnl(RouteNetlinkMessage::GetAddress(message), Some(NLM_F_REQUEST | NLM_F_DUMP))?;
     let mut found = Vec::new();
+    let mut oldest = None;
     for answer in answers {
         let NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewAddress(address)) = answer.payload else {
             continue;
@@ -85,13 +90,30 @@ pub(super) fn addresses(index: u32) -> io::Result<Vec<Ipv4Net>> {
         if address.header.index != index {
             continue;
         }
+        let age = address.attributes.iter().find_map(|a| match a {
+            AddressAttribute::CacheInfo(info) => Some(age(info.cstamp)),
+            _ => None,
+        });
+        oldest = oldest.max(age);
         let local = address.attributes.iter().find_map(|a| match a {
             AddressAttribute::Local(IpAddr::V4(ip)) => Some(*ip),
             _ => None,
         });
         found.extend(local.and_then(|ip| Ipv4Net::new(ip, address.header.prefix_len).ok()));
     }
-    Ok(found)
+    Ok((found, oldest))
+}
+
+/// Seconds since a time stamp of the kernel: hundredths since the boot, which begin anew after
+/// 497 days.
+fn age(stamp: u32) -> u64 {
+    const SPAN: u64 = 1 << 32;
+    let boot = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    let now =
+        u64::try_from(boot.tv_sec).unwrap_or(0) * 100 + u64::try_from(boot.tv_nsec).unwrap_or(0) / 10_000_000;
+    // The kernel's stamp is a tick coarser than the clock and may be ahead of it.
+    let hundredths = (now % SPAN + SPAN + 100 - u64::from(stamp)) % SPAN;
+    hundredths.saturating_sub(100) / 100
 }
 
 /// Adds an address to a link; one that is there already is no error.

@@ -22,7 +22,7 @@ use crate::model::{
     InterfaceName, LiveInterface, PrivateKey,
     plan::{Extras, Plan},
 };
-use std::io;
+use std::{io, net::SocketAddr, time::Duration};
 
 /// Who carries the interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,6 +62,10 @@ pub trait Device {
     /// [`DeviceError`] if it could not be taken away.
     fn delete(&mut self) -> Result<bool, DeviceError>;
 
+    /// Whether something behind the interface answers at this address within the time. An answer
+    /// is accepted from the one peer alone that may speak for the address.
+    fn answers(&mut self, at: SocketAddr, wait: Duration) -> bool;
+
     /// Who carries the interface or would: `the kernel`, or the path of a program.
     ///
     /// # Errors
@@ -80,6 +84,9 @@ pub struct Applied {
 pub trait Devices {
     /// The interface of this name.
     fn open(&self, name: &InterfaceName, carrier: Carrier) -> Box<dyn Device>;
+
+    /// From now on the environment has no say in which program is started.
+    fn distrust_environment(&mut self) {}
 }
 
 /// Why the interface could not be read or changed.

@@ -5,7 +5,7 @@
 
 use super::DeviceError;
 use crate::model::{
-    InterfaceName, PrivateKey,
+    InterfaceName, PrivateKey, PublicKey,
     plan::{Extras, Plan},
 };
 use std::{
@@ -127,11 +127,7 @@ pub(super) fn configure(
     if let Some(port) = plan.set_port {
         let _ = writeln!(request, "listen_port={port}");
     }
-    for key in &plan.remove_peers {
-        request.push_str("public_key=");
-        hex(&mut request, key.as_bytes());
-        request.push_str("\nremove=true\n");
-    }
+    remove(&mut request, plan.remove_first());
     for peer in &plan.set_peers {
         request.push_str("public_key=");
         hex(&mut request, peer.public_key.as_bytes());
@@ -154,6 +150,7 @@ pub(super) fn configure(
             let _ = writeln!(request, "persistent_keepalive_interval={seconds}");
         }
     }
+    remove(&mut request, plan.remove_last());
     if request.as_str() == "set=1\n" {
         return Ok(());
     }
@@ -163,6 +160,14 @@ pub(super) fn configure(
         (0, _) => Ok(()),
         (EADDRINUSE, Some(port)) => Err(DeviceError::PortTaken { port }),
         (n, _) => Err(super::failure(name, action, io::Error::from_raw_os_error(n.abs()))),
+    }
+}
+
+fn remove<'a>(request: &mut String, keys: impl Iterator<Item = &'a PublicKey>) {
+    for key in keys {
+        request.push_str("public_key=");
+        hex(request, key.as_bytes());
+        request.push_str("\nremove=true\n");
     }
 }
 

@@ -5,10 +5,19 @@ use crate::model::{
     InterfaceName, LiveInterface, PrivateKey,
     plan::{Extras, Plan},
 };
-use std::{collections::BTreeMap, fs, io, path::Path};
+use std::{
+    collections::BTreeMap,
+    fs, io,
+    net::{SocketAddr, TcpStream},
+    path::Path,
+    time::Duration,
+};
 
 const ENOTSUP: i32 = 95;
 const EADDRINUSE: i32 = 98;
+
+/// Where programs are looked for on behalf of a person who is not root.
+const FIXED_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// Opens the interfaces of this machine.
 #[derive(Debug)]
@@ -26,6 +35,10 @@ impl SystemDevices {
 impl Devices for SystemDevices {
     fn open(&self, name: &InterfaceName, carrier: Carrier) -> Box<dyn Device> {
         Box::new(SystemDevice { name: name.clone(), carrier, vars: self.vars.clone() })
+    }
+
+    fn distrust_environment(&mut self) {
+        self.vars = BTreeMap::from([("PATH".to_owned(), FIXED_PATH.to_owned())]);
     }
 }
 
@@ -140,12 +153,15 @@ impl Device for SystemDevice {
             Backend::Userspace => uapi::read(&self.name),
         };
         let seen = seen.map_err(self.fail("read"))?;
+        let (addresses, age_seconds) =
+            link::addresses(found.index).map_err(self.fail("read the addresses of"))?;
         Ok(Some(LiveInterface {
             userspace: backend == Backend::Userspace,
             up: found.up,
             public_key: seen.public_key,
             listen_port: seen.listen_port,
-            addresses: link::addresses(found.index).map_err(self.fail("read the addresses of"))?,
+            addresses,
+            age_seconds,
             peers: seen.peers,
         }))
     }
@@ -172,6 +188,14 @@ impl Device for SystemDevice {
                     }
                 }
             }
+        }
+    }
+
+    fn answers(&mut self, at: SocketAddr, wait: Duration) -> bool {
+        match TcpStream::connect_timeout(&at, wait) {
+            Ok(_) => true,
+            // Refused: nobody listens there, but somebody is there to say so.
+            Err(e) => e.kind() == io::ErrorKind::ConnectionRefused,
         }
     }
 

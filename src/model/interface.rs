@@ -73,6 +73,9 @@ pub struct LiveInterface {
     pub listen_port: Option<u16>,
     /// IPv4 addresses with the prefix length of their network.
     pub addresses: Vec<Ipv4Net>,
+    /// For how many seconds it has been there, by the age of its oldest address; `None` where
+    /// that cannot be told.
+    pub age_seconds: Option<u64>,
     /// All peers, one entry a key.
     pub peers: Vec<LivePeer>,
 }

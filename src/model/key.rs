@@ -96,6 +96,11 @@ impl PrivateKey {
 pub struct PresharedKey(Zeroizing<[u8; KEY_LEN]>);
 
 impl PresharedKey {
+    /// Makes a preshared key of 32 random bytes.
+    pub fn from_random(bytes: Zeroizing<[u8; KEY_LEN]>) -> Self {
+        Self(bytes)
+    }
+
     /// Takes a preshared key written in base64.
     ///
     /// # Errors
@@ -104,9 +109,14 @@ impl PresharedKey {
         decode(s).map(Self)
     }
 
-    /// The raw bytes, for the interface.
+    /// The raw bytes, for the interface and the vault.
     pub fn expose_bytes(&self) -> &[u8; KEY_LEN] {
         &self.0
+    }
+
+    /// The key in base64, for the places that may carry it: the conf, a script.
+    pub fn expose(&self) -> Zeroizing<String> {
+        Zeroizing::new(STANDARD.encode(*self.0))
     }
 }
 

@@ -19,6 +19,9 @@ pub enum KeyMode {
 }
 
 impl KeyMode {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Stored, Self::Once, Self::Router];
+
     /// The word used in settings, JSON and the store.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -39,13 +42,33 @@ impl FromStr for KeyMode {
     type Err = Invalid;
 
     fn from_str(s: &str) -> Result<Self, Invalid> {
-        match s {
-            "stored" => Ok(Self::Stored),
-            "once" => Ok(Self::Once),
-            "router" => Ok(Self::Router),
-            _ => Err(Invalid::new("key mode", s, "is not a key mode", "use stored, once or router")),
-        }
+        Self::ALL
+            .into_iter()
+            .find(|m| m.as_str() == s)
+            .ok_or_else(|| Invalid::new("key mode", s, "is not a key mode", "use stored, once or router"))
     }
+}
+
+/// The next key of a peer, which has not shaken hands yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rotation {
+    /// The next public key.
+    pub public_key: PublicKey,
+    /// Where its private key lives.
+    pub key_mode: KeyMode,
+    /// Whether there is a preshared key with it.
+    pub preshared: bool,
+    /// When the hub began to know it.
+    pub since: Timestamp,
+}
+
+/// The next address of a peer, which has not answered there yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Move {
+    /// The next address.
+    pub vpn_ip: Ipv4Addr,
+    /// When the hub began to allow it.
+    pub since: Timestamp,
 }
 
 /// A site with one router, and that router's peer if it has been provisioned.
@@ -73,6 +96,53 @@ pub struct Location {
     pub created_at: Timestamp,
     /// When it was last changed by a command (a heartbeat is no change).
     pub updated_at: Timestamp,
+    /// When the peer is disabled by itself; `None` for never.
+    pub expires_at: Option<Timestamp>,
+    /// When the peer's key was made, or given to the hub; `None` while unprovisioned.
+    pub key_created_at: Option<Timestamp>,
+    /// Whether the peer has a preshared key that the store keeps sealed.
+    pub preshared: bool,
+    /// The next key, while the peer is being rotated.
+    pub rotation: Option<Rotation>,
+    /// The next address, while the peer is being moved.
+    pub moving: Option<Move>,
+    /// The name that the objects on the router carry, if the location was renamed since.
+    pub router_tag: Option<LocationName>,
+}
+
+impl Location {
+    /// A location of which nothing but its name is said.
+    pub fn new(name: LocationName, key_mode: KeyMode, now: Timestamp) -> Self {
+        Self {
+            name,
+            org: None,
+            description: None,
+            tags: Tags::new(),
+            vpn_ip: None,
+            key_mode,
+            public_key: None,
+            enabled: true,
+            reading: None,
+            created_at: now,
+            updated_at: now,
+            expires_at: None,
+            key_created_at: None,
+            preshared: false,
+            rotation: None,
+            moving: None,
+            router_tag: None,
+        }
+    }
+
+    /// The keys of its peer, the next one included: all that interface and conf may hold of it.
+    pub fn peer_keys(&self) -> impl Iterator<Item = PublicKey> {
+        self.public_key.into_iter().chain(self.rotation.as_ref().map(|r| r.public_key))
+    }
+
+    /// The name that the objects on its router carry.
+    pub fn router_tag(&self) -> &LocationName {
+        self.router_tag.as_ref().unwrap_or(&self.name)
+    }
 }
 
 /// Reads one `KEY=VALUE`.

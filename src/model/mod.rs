@@ -6,24 +6,31 @@
 
 pub mod deed;
 pub mod endpoint;
+pub mod expiry;
 pub mod health;
+pub mod history;
 pub mod interface;
 pub mod key;
 pub mod location;
 pub mod name;
 pub mod net;
+pub mod permission;
 pub mod plan;
+pub mod record;
 pub mod router;
 pub mod scope;
+pub mod upkeep;
 
 pub use deed::{Caller, Deed, Ending};
 pub use endpoint::Endpoint;
 pub use health::{Counts, Reading, State};
 pub use interface::{InterfaceName, LiveInterface, LivePeer};
 pub use key::{PresharedKey, PrivateKey, PublicKey};
-pub use location::{KeyMode, Location, Tags};
+pub use location::{KeyMode, Location, Move, Rotation, Tags};
 pub use name::{Description, LocationName, Org};
 pub use net::{Pool, Refusal, Reserved};
+pub use permission::{Grant, Grantee, Permission, Rules};
+pub use record::Record;
 pub use router::RouterOptions;
 pub use scope::Scope;
 

@@ -15,31 +15,42 @@ use std::{
 pub struct WantedPeer {
     /// The peer's public key.
     pub public_key: PublicKey,
-    /// Its own address, allowed as a `/32`.
-    pub vpn_ip: Ipv4Addr,
-    /// What else it may speak for: empty but for peers that were adopted with more.
+    /// Its own address, allowed as a `/32`; `None` for a next key, which may shake hands and no more.
+    pub vpn_ip: Option<Ipv4Addr>,
+    /// What else it may speak for: empty but for peers that were adopted with more, and the next
+    /// address of one that is being moved.
     pub wider: Vec<IpNet>,
+    /// Whether it has a preshared key. The key itself is in the [`Extras`] of whoever sets the peer.
+    pub preshared: bool,
 }
 
 impl WantedPeer {
     /// A peer that speaks for itself only.
     pub fn new(public_key: PublicKey, vpn_ip: Ipv4Addr) -> Self {
-        Self { public_key, vpn_ip, wider: Vec::new() }
+        Self { public_key, vpn_ip: Some(vpn_ip), wider: Vec::new(), preshared: false }
+    }
+
+    /// A next key, which may speak for nobody yet.
+    pub fn pending(public_key: PublicKey, preshared: bool) -> Self {
+        Self { public_key, vpn_ip: None, wider: Vec::new(), preshared }
     }
 
     /// All its allowed IPs, its own address first.
     pub fn allowed_ips(&self) -> impl Iterator<Item = IpNet> {
-        std::iter::once(IpNet::from(IpAddr::V4(self.vpn_ip))).chain(self.wider.iter().copied())
+        let own = self.vpn_ip.map(|ip| IpNet::from(IpAddr::V4(ip)));
+        own.into_iter().chain(self.wider.iter().copied())
     }
 
     /// Whether these are its allowed IPs, in whatever order.
     pub fn has_exactly(&self, allowed: &[IpNet]) -> bool {
-        allowed.len() == 1 + self.wider.len() && self.allowed_ips().all(|net| allowed.contains(&net))
+        allowed.len() == usize::from(self.vpn_ip.is_some()) + self.wider.len()
+            && self.allowed_ips().all(|net| allowed.contains(&net))
     }
 }
 
-/// What a hub that was there before us said of a peer besides its allowed IPs: it stands in the
-/// conf, and a peer that is set anew on the interface needs it to be heard.
+/// What else is said of a peer besides its allowed IPs, by us a preshared key, by a hub that was
+/// there before us more: it stands in the conf, and a peer that is set anew on the interface needs
+/// it to be heard.
 #[derive(Default)]
 pub struct PeerExtras {
     /// Without it the peer's handshakes fail.
@@ -88,7 +99,7 @@ pub struct Plan {
     pub add_address: Option<Ipv4Net>,
     /// The link must be set up.
     pub bring_up: bool,
-    /// Peers to add, or whose allowed IPs must become exactly their `/32`.
+    /// Peers to add, or whose allowed IPs must become exactly these.
     pub set_peers: Vec<WantedPeer>,
     /// Peers to take off.
     pub remove_peers: Vec<PublicKey>,
@@ -97,6 +108,27 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// The peers to take off before any is set: those that are set anew. All others go after, so
+    /// that an allowed IP moves from one peer to the next and is never nobody's.
+    pub fn remove_first(&self) -> impl Iterator<Item = &PublicKey> {
+        self.removed(true)
+    }
+
+    /// The peers to take off once all are set.
+    pub fn remove_last(&self) -> impl Iterator<Item = &PublicKey> {
+        self.removed(false)
+    }
+
+    fn removed(&self, set_anew: bool) -> impl Iterator<Item = &PublicKey> {
+        // Many are removed or many are set, hardly ever both.
+        let set: HashSet<&PublicKey> = if self.remove_peers.is_empty() {
+            HashSet::new()
+        } else {
+            self.set_peers.iter().map(|p| &p.public_key).collect()
+        };
+        self.remove_peers.iter().filter(move |key| set.contains(key) == set_anew)
+    }
+
     /// Whether the interface already is as wanted (foreign peers do not count).
     pub fn is_empty(&self) -> bool {
         !(self.create || self.set_key || self.bring_up)
@@ -188,6 +220,7 @@ mod tests {
             public_key: Some(key(200)),
             listen_port: Some(51820),
             addresses: vec!["10.0.0.1/24".parse().expect("net")],
+            age_seconds: None,
             peers,
         }
     }

@@ -1,23 +1,45 @@
-//! Which locations a caller may see: a value that every listing of the store is asked with.
+//! Which locations a caller may use: a value that every listing of the store is asked with.
 
 use super::Org;
 use std::collections::BTreeSet;
 
-/// The part of the fleet that exists for a caller.
+/// The part of the fleet that a caller reaches.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Scope {
     /// All locations.
     All,
-    /// The locations of these organizations; all others do not exist.
+    /// The locations of these organizations.
     Orgs(BTreeSet<String>),
 }
 
 impl Scope {
-    /// Whether a location of this owner exists for the caller.
+    /// Whether a location of this owner is within reach.
     pub fn covers(&self, org: Option<&Org>) -> bool {
         match self {
             Self::All => true,
             Self::Orgs(orgs) => org.is_some_and(|o| orgs.contains(o.as_str())),
+        }
+    }
+
+    /// What both reach: for a command that needs two permissions.
+    #[must_use]
+    pub fn within(&self, other: &Self) -> Self {
+        match (self, other) {
+            (Self::All, scope) | (scope, Self::All) => scope.clone(),
+            (Self::Orgs(a), Self::Orgs(b)) => Self::Orgs(a & b),
+        }
+    }
+
+    /// Whether it is the whole fleet, and so the hub itself.
+    pub fn is_all(&self) -> bool {
+        *self == Self::All
+    }
+
+    /// The only organization within reach, if there is exactly one.
+    pub fn only_org(&self) -> Option<&str> {
+        match self {
+            Self::Orgs(orgs) if orgs.len() == 1 => orgs.first().map(String::as_str),
+            _ => None,
         }
     }
 }

@@ -1,5 +1,9 @@
 //! The shapes of `--json`: one object, `schema_version` first, every key always there.
 
+mod access;
+
+pub use access::{AuditEndReport, AuditList, AuditVerdict, Check, DeedReport, Right, SecretsReport, Whoami};
+
 use crate::{
     error::Error,
     model::{Counts, Description, Location, Org, State},
@@ -46,11 +50,18 @@ pub struct LocationReport<'a> {
     tx_bytes: Option<u64>,
     created_at: String,
     updated_at: String,
+    expires_at: Option<String>,
+    key_created_at: Option<String>,
+    key_age_seconds: Option<i64>,
+    preshared: bool,
+    rotating_since: Option<String>,
+    moving_since: Option<String>,
+    moving_to: Option<Ipv4Addr>,
 }
 
 impl<'a> LocationReport<'a> {
-    /// The report of a location.
-    pub fn new(l: &'a Location) -> Self {
+    /// The report of a location at this moment.
+    pub fn new(l: &'a Location, now: Timestamp) -> Self {
         let state = state_of(l);
         let reading = l.reading.as_ref();
         Self {
@@ -70,6 +81,13 @@ impl<'a> LocationReport<'a> {
             tx_bytes: reading.map(|r| r.tx_bytes),
             created_at: time(l.created_at),
             updated_at: time(l.updated_at),
+            expires_at: l.expires_at.map(time),
+            key_created_at: l.key_created_at.map(time),
+            key_age_seconds: l.key_created_at.map(|t| (now.as_second() - t.as_second()).max(0)),
+            preshared: l.preshared,
+            rotating_since: l.rotation.as_ref().map(|r| time(r.since)),
+            moving_since: l.moving.as_ref().map(|m| time(m.since)),
+            moving_to: l.moving.as_ref().map(|m| m.vpn_ip),
         }
     }
 }
@@ -114,12 +132,16 @@ pub struct PeerReport<'a> {
     endpoint: Option<&'a str>,
     rx_bytes: Option<u64>,
     tx_bytes: Option<u64>,
+    key_created_at: Option<String>,
+    key_age_seconds: Option<i64>,
+    preshared: bool,
+    rotating_since: Option<String>,
 }
 
 impl<'a> PeerReport<'a> {
     /// The report of a location's peer and of what it may speak for now.
-    pub fn new(l: &'a Location, allowed: &[IpNet]) -> Self {
-        let all = LocationReport::new(l);
+    pub fn new(l: &'a Location, allowed: &[IpNet], now: Timestamp) -> Self {
+        let all = LocationReport::new(l, now);
         Self {
             name: all.name,
             org: all.org,
@@ -134,6 +156,10 @@ impl<'a> PeerReport<'a> {
             endpoint: all.endpoint,
             rx_bytes: all.rx_bytes,
             tx_bytes: all.tx_bytes,
+            key_created_at: all.key_created_at,
+            key_age_seconds: all.key_age_seconds,
+            preshared: all.preshared,
+            rotating_since: all.rotating_since,
         }
     }
 }
@@ -157,7 +183,7 @@ pub struct PeerShow<'a> {
 pub struct ChangeReport<'a> {
     /// Whether anything is different now.
     pub changed: bool,
-    /// What was done: `created`, `updated`, `removed`, `provisioned`, `unchanged`.
+    /// What was done: `created`, `updated`, `removed`, `provisioned`, `unchanged`, and so on.
     pub action: &'static str,
     /// The location afterwards, or as it was if it was removed.
     pub location: Option<LocationReport<'a>>,
@@ -165,6 +191,25 @@ pub struct ChangeReport<'a> {
     pub script: Option<&'a str>,
     /// Whether this is only what would be done.
     pub dry_run: bool,
+}
+
+/// `peer rotate --all`.
+#[derive(Debug, Serialize)]
+pub struct RotationReport {
+    /// Whether anything is different now.
+    pub changed: bool,
+    /// `rotating`.
+    pub action: &'static str,
+    /// Whether this is only what would be done.
+    pub dry_run: bool,
+    /// Locations that have a next key now.
+    pub rotating: Vec<String>,
+    /// Locations whose routers make their next key themselves once they have run their script.
+    pub asked: Vec<String>,
+    /// Locations that were left alone: disabled, or being rotated or moved already.
+    pub skipped: Vec<String>,
+    /// Paths of the scripts.
+    pub written: Vec<String>,
 }
 
 /// The interface in `status`.
@@ -188,6 +233,7 @@ pub struct CountsReport {
     never: u64,
     disabled: u64,
     unprovisioned: u64,
+    unknown: u64,
 }
 
 impl From<Counts> for CountsReport {
@@ -198,6 +244,7 @@ impl From<Counts> for CountsReport {
             never: c.never,
             disabled: c.disabled,
             unprovisioned: c.unprovisioned,
+            unknown: c.unknown,
         }
     }
 }
@@ -241,15 +288,45 @@ pub struct HeartbeatReport {
     pub offline: u64,
     /// Of these, never seen.
     pub never: u64,
+    /// Of these, not yet told apart after the interface was made again.
+    pub unknown: u64,
     /// What is different from the last heartbeat.
     pub changes: Vec<Transition>,
     /// In how many places interface and conf differ from the store.
     pub drift: u64,
 }
 
-/// `script render --format json`. The private key is what the command is for.
+/// One change that `heartbeat.on_change` is told.
+#[derive(Debug, Serialize)]
+pub struct AnnouncementReport<'a> {
+    /// The same each time that this change is told.
+    pub id: String,
+    /// The location.
+    pub name: &'a str,
+    /// Its owner.
+    pub org: Option<&'a str>,
+    /// State before.
+    pub from: &'static str,
+    /// State now.
+    pub to: &'static str,
+    /// When it happened.
+    pub at: String,
+}
+
+/// What `heartbeat.on_change` gets on its standard input.
+#[derive(Debug, Serialize)]
+pub struct AnnouncementsReport<'a> {
+    /// The time of the heartbeat.
+    pub heartbeat_at: String,
+    /// All locations by state.
+    pub counts: CountsReport,
+    /// Oldest first.
+    pub changes: Vec<AnnouncementReport<'a>>,
+}
+
+/// `script render --format json`. The keys are what the command is for.
 #[derive(Serialize)]
-#[expect(missing_debug_implementations, reason = "it holds a private key")]
+#[expect(missing_debug_implementations, reason = "it holds keys")]
 pub struct ScriptReport<'a> {
     /// The location.
     pub name: &'a str,
@@ -259,7 +336,8 @@ pub struct ScriptReport<'a> {
     pub prefix_length: u8,
     /// `null` where the hub does not have it.
     pub private_key: Option<&'a str>,
-    /// `null` where the peer has none.
+    /// Only there where the peer has one: the other keys are a promise that programs may hold us to.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub preshared_key: Option<&'a str>,
     /// The hub's public key.
     pub server_public_key: String,

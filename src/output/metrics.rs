@@ -3,9 +3,22 @@
 //! No time stamps stand in it: node_exporter skips a file that has them. The endpoint is no label,
 //! because each new address of a site would be a new series.
 
-use crate::model::{Counts, Reading};
+use crate::model::{Counts, Reading, State};
 use jiff::Timestamp;
 use std::fmt::Write as _;
+
+/// What a heartbeat knows of the fleet as a whole.
+#[derive(Debug)]
+pub struct Fleet {
+    /// All locations by state.
+    pub counts: Counts,
+    /// Addresses of the pool that are held, and all that can be handed out.
+    pub pool: (u64, u64),
+    /// In how many places interface and conf differ from the store.
+    pub drift: u64,
+    /// The time of the heartbeat.
+    pub at: Timestamp,
+}
 
 /// What one heartbeat tells a monitoring system.
 #[derive(Debug)]
@@ -19,9 +32,6 @@ pub struct Metrics {
 impl Metrics {
     /// No peers yet.
     pub fn new() -> Self {
-        let family = |name: &str, kind: &str, help: &str| {
-            format!("# HELP iwas_wg_{name} {help}\n# TYPE iwas_wg_{name} {kind}\n")
-        };
         Self {
             up: family("peer_up", "gauge", "Whether the last handshake is fresh."),
             handshake: family(
@@ -47,20 +57,29 @@ impl Metrics {
     }
 
     /// The whole file.
-    pub fn finish(self, counts: Counts, drift: u64, at: Timestamp) -> String {
+    pub fn finish(self, fleet: &Fleet) -> String {
         let mut text = self.up + &self.handshake + &self.received + &self.sent;
-        text += "# HELP iwas_wg_peers Enabled peers by state.\n# TYPE iwas_wg_peers gauge\n";
-        for (state, n) in [("online", counts.online), ("offline", counts.offline), ("never", counts.never)] {
-            let _ = writeln!(text, "iwas_wg_peers{{state=\"{state}\"}} {n}");
+        text += &family("peers", "gauge", "Locations by state of their peer.");
+        for state in State::ALL {
+            let n = fleet.counts.of(state);
+            let _ = writeln!(text, "iwas_wg_peers{{state=\"{}\"}} {n}", state.as_str());
         }
-        text += "# HELP iwas_wg_drift Places in which interface and conf differ from the store.\n\
-                 # TYPE iwas_wg_drift gauge\n";
-        let _ = writeln!(text, "iwas_wg_drift {drift}");
-        text += "# HELP iwas_wg_heartbeat_timestamp_seconds Time of the heartbeat that wrote this.\n\
-                 # TYPE iwas_wg_heartbeat_timestamp_seconds gauge\n";
-        let _ = writeln!(text, "iwas_wg_heartbeat_timestamp_seconds {}", at.as_second());
+        let (held, all) = fleet.pool;
+        for (name, help, value) in [
+            ("pool_held_addresses", "Addresses of the pool that locations hold.", held.cast_signed()),
+            ("pool_addresses", "Addresses that the pool can hand out in all.", all.cast_signed()),
+            ("drift", "Places in which interface and conf differ from the store.", fleet.drift.cast_signed()),
+            ("heartbeat_timestamp_seconds", "Time of the heartbeat that wrote this.", fleet.at.as_second()),
+        ] {
+            text += &family(name, "gauge", help);
+            let _ = writeln!(text, "iwas_wg_{name} {value}");
+        }
         text
     }
+}
+
+fn family(name: &str, kind: &str, help: &str) -> String {
+    format!("# HELP iwas_wg_{name} {help}\n# TYPE iwas_wg_{name} {kind}\n")
 }
 
 impl Default for Metrics {

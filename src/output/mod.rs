@@ -4,11 +4,15 @@
 //! standard error. A reader that closed the pipe is no failure, a full disk is one.
 
 pub mod json;
+mod key_metrics;
 mod metrics;
+pub mod page;
+pub mod past;
 mod progress;
 mod table;
 
-pub use metrics::Metrics;
+pub use key_metrics::key_metrics;
+pub use metrics::{Fleet, Metrics};
 pub use progress::Progress;
 pub use table::{Column, Table};
 
@@ -145,8 +149,12 @@ impl Ui {
         }
     }
 
-    /// Warns: everything worked, but somebody should look.
+    /// Warns: everything worked, but somebody should look. Silent with `-q`, which asks for results
+    /// and errors only.
     pub fn warn(&mut self, text: &str) {
+        if self.style.quiet {
+            return;
+        }
         if self.style.json {
             self.held.push(serde_json::to_string(&json::WarningReport::new(text)).unwrap_or_default());
         } else {

@@ -104,7 +104,7 @@ fn state_color(state: &str) -> Option<u8> {
         "online" => Some(32),
         "offline" => Some(31),
         "never" => Some(33),
-        "disabled" | "unprovisioned" => Some(90),
+        "disabled" | "unprovisioned" | "unknown" => Some(90),
         _ => None,
     }
 }

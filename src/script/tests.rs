@@ -13,17 +13,15 @@ const PSK: &str = "yAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmk=";
 
 fn cafe() -> Location {
     Location {
-        name: "cafe-central".parse().expect("name"),
         org: Some("Käffchen & \"Söhne\" $1".parse().expect("org")),
         description: Some("zwei\nZeilen; /system reboot\\".parse().expect("description")),
         tags: BTreeMap::from([("city".into(), "wien?".into())]),
         vpn_ip: Some(Ipv4Addr::new(10, 0, 0, 7)),
-        key_mode: KeyMode::Stored,
-        public_key: None,
-        enabled: true,
-        reading: None,
-        created_at: "2026-11-22T11:14:05Z".parse().expect("time"),
-        updated_at: "2026-11-22T11:14:05Z".parse().expect("time"),
+        ..Location::new(
+            "cafe-central".parse().expect("name"),
+            KeyMode::Stored,
+            "2026-11-22T11:14:05Z".parse().expect("time"),
+        )
     }
 }
 

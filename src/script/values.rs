@@ -14,7 +14,7 @@ use std::net::IpAddr;
 
 /// Comment of every object that belongs to a location.
 pub(super) fn tag(site: &Site<'_>) -> String {
-    format!("iwas-wg:{}", site.location.name)
+    format!("iwas-wg:{}", site.location.router_tag())
 }
 
 /// The router's address as it stands on the interface.

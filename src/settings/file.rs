@@ -1,7 +1,10 @@
 //! `config.toml` as typed values that remember where they came from.
 
-use super::SettingsError;
-use crate::model::Invalid;
+use super::{KNOWN, SettingsError};
+use crate::model::{
+    Invalid,
+    expiry::{SPAN_MAX, parse_span},
+};
 use std::{
     collections::BTreeMap,
     ops::{Range, RangeInclusive},
@@ -12,53 +15,6 @@ use toml::{
     Spanned,
     de::{DeTable, DeValue},
 };
-
-/// A key and its variable.
-type Key = (&'static str, Option<&'static str>);
-
-/// All sections and their keys; a key with a variable can also be set by the environment.
-const KNOWN: &[(&str, &[Key])] = &[
-    (
-        "hub",
-        &[
-            ("interface", Some("IWAS_WG_INTERFACE")),
-            ("endpoint", Some("IWAS_WG_ENDPOINT")),
-            ("listen_port", Some("IWAS_WG_LISTEN_PORT")),
-            ("network", Some("IWAS_WG_NETWORK")),
-            ("address", None),
-            ("reserved", None),
-            ("conf", Some("IWAS_WG_CONF")),
-            ("backend", Some("IWAS_WG_BACKEND")),
-        ],
-    ),
-    (
-        "router",
-        &[
-            ("interface", None),
-            ("listen_port", None),
-            ("keepalive", None),
-            ("allowed_address", None),
-            ("mtu", None),
-            ("management", None),
-            ("routes", None),
-            ("reach", None),
-            ("watchdog", None),
-        ],
-    ),
-    (
-        "keys",
-        &[("mode", Some("IWAS_WG_KEY_MODE")), ("recipients", None), ("identity", Some("IWAS_WG_IDENTITY"))],
-    ),
-    (
-        "heartbeat",
-        &[
-            ("offline_after", Some("IWAS_WG_OFFLINE_AFTER")),
-            ("metrics_file", Some("IWAS_WG_METRICS_FILE")),
-            ("on_change", None),
-        ],
-    ),
-    ("access", &[]),
-];
 
 /// A value as text, with the place it came from.
 pub(super) struct Value {
@@ -130,7 +86,7 @@ impl<'a> File<'a> {
         Ok(file)
     }
 
-    fn origin(&self, span: &Range<usize>) -> String {
+    pub(super) fn origin(&self, span: &Range<usize>) -> String {
         format!("{} line {}", self.path.display(), line_of(self.text, span))
     }
 
@@ -143,11 +99,12 @@ impl<'a> File<'a> {
             };
         for (section, value) in &self.table {
             let name = section.get_ref().as_ref();
-            let Some((_, keys)) = KNOWN.iter().find(|(s, _)| *s == name) else {
-                let known = KNOWN.iter().map(|(s, _)| *s).collect();
+            let Some(known) = KNOWN.iter().find(|s| s.name == name) else {
+                let known = KNOWN.iter().map(|s| s.name).collect();
                 let what = if value.get_ref().is_table() { "section" } else { "setting" };
                 return Err(unknown(&section.span(), format!("{what} {name:?}"), name, known));
             };
+            let keys = known.keys;
             let Some(table) = value.get_ref().as_table() else {
                 return Err(SettingsError {
                     message: format!("{}: {name:?} must be a section", self.origin(&section.span())),
@@ -160,8 +117,8 @@ impl<'a> File<'a> {
             }
             for key in table.keys() {
                 let k = key.get_ref().as_ref();
-                if !keys.iter().any(|(known, _)| *known == k) {
-                    let known = keys.iter().map(|(k, _)| *k).collect();
+                if !keys.iter().any(|known| known.name == k) {
+                    let known = keys.iter().map(|k| k.name).collect();
                     return Err(unknown(&key.span(), format!("setting \"{name}.{k}\""), k, known));
                 }
             }
@@ -169,38 +126,24 @@ impl<'a> File<'a> {
         Ok(())
     }
 
-    /// Refuses settings that this version would not honour.
-    pub(super) fn refuse_unsupported(&self) -> Result<(), SettingsError> {
-        let refuse = |span: &Range<usize>, what: &str| SettingsError {
-            message: format!("{}: {what} is not supported by this version", self.origin(span)),
-            hint: Some("remove it: nothing would honour it".into()),
-            usage: false,
-        };
-        if let Some(access) = self.table.get("access")
-            && access.get_ref().as_table().is_some_and(|t| !t.is_empty())
-        {
-            return Err(refuse(&access.span(), "a rule in [access]"));
-        }
-        match self.find("heartbeat", "on_change") {
-            Some(v) if v.get_ref().as_array().is_none_or(|a| !a.is_empty()) => {
-                Err(refuse(&v.span(), "heartbeat.on_change"))
-            }
-            _ => Ok(()),
-        }
-    }
-
     fn find(&self, section: &str, key: &str) -> Option<&Spanned<DeValue<'a>>> {
         self.table.get(section)?.get_ref().as_table()?.get(key)
     }
 
     fn variable(&self, section: &str, key: &str) -> Option<Value> {
-        let (_, keys) = KNOWN.iter().find(|(s, _)| *s == section)?;
-        let name = keys.iter().find(|(k, _)| *k == key)?.1?;
+        let known = KNOWN.iter().find(|s| s.name == section)?;
+        let name = known.keys.iter().find(|k| k.name == key)?.variable?;
         let text = self.vars.get(name).filter(|v| !v.is_empty())?;
         Some(Value { text: text.clone(), origin: name.to_owned(), key: None })
     }
 
-    fn mistyped(&self, v: &Spanned<DeValue<'_>>, key: &str, wanted: &str, hint: &str) -> SettingsError {
+    pub(super) fn mistyped(
+        &self,
+        v: &Spanned<DeValue<'_>>,
+        key: &str,
+        wanted: &str,
+        hint: &str,
+    ) -> SettingsError {
         let is = v.get_ref().type_str();
         let article = if is.starts_with(['a', 'i']) { "an" } else { "a" };
         SettingsError {
@@ -208,6 +151,11 @@ impl<'a> File<'a> {
             hint: Some(hint.to_owned()),
             usage: false,
         }
+    }
+
+    /// A whole section, if the file has it.
+    pub(super) fn section(&self, name: &str) -> Option<&DeTable<'a>> {
+        self.table.get(name)?.get_ref().as_table()
     }
 
     pub(super) fn has(&self, section: &str, key: &str) -> bool {
@@ -263,6 +211,17 @@ impl<'a> File<'a> {
             let reason = format!("is not a number from {} to {}", range.start(), range.end());
             value.refused(&reason, "correct the value")
         })
+    }
+
+    /// A span of time in seconds, written as such (`"24h"`) or as a number of them.
+    pub(super) fn span(&self, section: &str, key: &str) -> Result<Option<i64>, SettingsError> {
+        match self.find(section, key).map(Spanned::get_ref) {
+            Some(DeValue::Integer(_)) => self.number(section, key, 1..=SPAN_MAX),
+            _ => self
+                .text(section, key)?
+                .map(|v| parse_span("span", &v.text).map_err(|e| v.refused(&e.reason, &e.hint)))
+                .transpose(),
+        }
     }
 
     /// `true` or `false`.
@@ -326,7 +285,7 @@ fn line_of(text: &str, span: &Range<usize>) -> usize {
     1 + text.bytes().take(span.start).filter(|b| *b == b'\n').count()
 }
 
-fn suggest(given: &str, known: &[&str]) -> String {
+pub(super) fn suggest(given: &str, known: &[&str]) -> String {
     let best = known.iter().map(|k| (strsim::damerau_levenshtein(given, k), k)).min();
     match best {
         Some((mistakes, best)) if mistakes <= 1 + given.len() / 4 => format!("did you mean {best:?}?"),

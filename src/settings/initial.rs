@@ -69,12 +69,37 @@ mode       = "stored"
 # Who can open stored keys. Whoever is added here opens the keys that are sealed from then on.
 recipients = [{recipient}]
 identity   = {identity}
+# A preshared key with every new key, as a margin against quantum computers.
+# preshared      = false
+# How long the next key of "peer rotate" may wait for its first handshake.
+# rotate_timeout = "24h"
 
 [heartbeat]
 # A site is online while its last handshake is younger than this, in seconds.
 offline_after = 180
 # Prometheus textfile; off while empty.
 metrics_file  = ""
+# Program and arguments, run after each heartbeat that saw a change: JSON on its standard input,
+# counts in its environment, again at the next heartbeat until it succeeds. Never a shell.
+# on_change         = ["/usr/local/bin/iwas-wg-mail", "noc@example.com"]
+# on_change_timeout = 30              # seconds
+# confirm           = 1               # heartbeats that must see a change before it is announced
+# keep_history      = 400             # days
+
+# Who may do what. As soon as there is a grant or a role here, only root itself and those who are
+# granted something can use this hub; "iwas-wg access whoami" says what that is. Built-in roles:
+# admin, org-admin, location-manager, viewer. A grant with an org is for its locations only.
+# [access]
+# syslog = "/dev/log"                 # a copy of every record; off while empty
+# [access.roles]
+# night-shift = ["net:location:read", "net:peer:write"]
+# [[access.grants]]
+# group = "noc"
+# role  = "night-shift"
+# [[access.grants]]
+# user = "anna"
+# role = "org-admin"
+# org  = "acme"
 "#,
         interface = quote(i.interface.as_str()),
         endpoint = quote(&endpoint),

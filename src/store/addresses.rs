@@ -60,7 +60,11 @@ impl Store {
     /// # Errors
     /// [`StoreError`] if reading fails.
     pub fn holder_of_address(&self, address: Ipv4Addr) -> Result<Option<String>, StoreError> {
-        let mut query = self.conn.prepare_cached("SELECT name FROM location WHERE vpn_ip = ?1")?;
+        let mut query = self.conn.prepare_cached(
+            "SELECT name FROM location WHERE vpn_ip = ?1
+             UNION ALL SELECT l.name FROM pending_address m JOIN location l ON l.id = m.location_id
+                        WHERE m.vpn_ip = ?1",
+        )?;
         Ok(query.query_row([u32::from(address)], |r| r.get(0)).optional()?)
     }
 }
@@ -112,6 +116,7 @@ fn choose(conn: &Connection, pool: &Pool) -> Result<Choice, StoreError> {
     };
     let mut used = conn.prepare_cached(
         "SELECT EXISTS (SELECT 1 FROM location WHERE vpn_ip = ?1)
+             OR EXISTS (SELECT 1 FROM pending_address WHERE vpn_ip = ?1)
              OR EXISTS (SELECT 1 FROM freed_address WHERE vpn_ip = ?1)",
     )?;
     while let Some(address) = at {

@@ -1,8 +1,48 @@
-//! The record of deeds.
+//! The record of deeds: rows chained by hashes, so that nobody edits, removes or reorders one
+//! unnoticed.
+//!
+//! Whoever can write the file can also make a new chain from the beginning. Against that helps
+//! only a copy elsewhere of where the chain ended: from [`Store::chain_end`], or from syslog.
 
-use super::{Change, Store, StoreError};
-use crate::model::Deed;
-use rusqlite::Connection;
+use super::{Change, Store, StoreError, locations::second};
+use crate::{
+    fsx,
+    model::{
+        Deed, Ending, Scope,
+        deed::{ChainEnd, Recorded},
+    },
+};
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, Row};
+use sha2::{Digest, Sha256};
+use std::fmt::Write as _;
+
+/// Names the encoding that is hashed; another encoding needs another name.
+const ENCODING: &[u8] = b"iwas-wg audit 1";
+
+const COLUMNS: &str = "seq, at, uid, user, via, action, location, org, ending";
+
+/// What records are asked for; everything given must fit.
+#[derive(Debug, Default)]
+pub struct Query<'a> {
+    /// Not older than this.
+    pub since: Option<Timestamp>,
+    /// By this user.
+    pub user: Option<&'a str>,
+    /// About this location.
+    pub location: Option<&'a str>,
+}
+
+/// The first row at which the chain does not hold.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Broken {
+    /// Its place.
+    pub seq: i64,
+    /// What is wrong there, in words.
+    pub what: &'static str,
+}
+
+type Hash = [u8; 32];
 
 impl Store {
     /// Records a call that changes nothing in the store itself, such as showing a key.
@@ -13,33 +53,212 @@ impl Store {
         let change = self.change()?;
         change.commit(deed)
     }
+
+    /// The records of a scope, oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError`] if reading fails.
+    pub fn records(&self, query: &Query<'_>, scope: &Scope) -> Result<Vec<Recorded>, StoreError> {
+        let mut found = self.conn.prepare_cached(&format!(
+            "SELECT {COLUMNS} FROM audit WHERE at >= ?1 AND (?2 IS NULL OR user = ?2)
+                AND (?3 IS NULL OR location = ?3) ORDER BY seq"
+        ))?;
+        let since = query.since.map_or(i64::MIN, Timestamp::as_second);
+        let rows = found.query_map((since, query.user, query.location), recorded)?;
+        let mut all = rows.collect::<Result<Vec<_>, _>>()?;
+        all.retain(|r| match scope {
+            Scope::All => true,
+            Scope::Orgs(orgs) => r.org.as_ref().is_some_and(|o| orgs.contains(o)),
+        });
+        Ok(all)
+    }
+
+    /// Where the chain ends.
+    ///
+    /// # Errors
+    /// [`StoreError`] if reading fails.
+    pub fn chain_end(&self) -> Result<ChainEnd, StoreError> {
+        let (seq, hash) = end(&self.conn)?;
+        Ok(ChainEnd { seq, hash: hex(&hash) })
+    }
+
+    /// The hash of one record in hexadecimal digits, if it is there.
+    ///
+    /// # Errors
+    /// [`StoreError`] if reading fails.
+    pub fn hash_of_record(&self, seq: i64) -> Result<Option<String>, StoreError> {
+        let mut query = self.conn.prepare_cached("SELECT hash FROM audit WHERE seq = ?1")?;
+        Ok(query.query_row([seq], |r| r.get::<_, Hash>(0)).optional()?.map(|hash| hex(&hash)))
+    }
+
+    /// Walks the whole chain; `None` if it holds.
+    ///
+    /// # Errors
+    /// [`StoreError`] if reading fails.
+    pub fn verify_chain(&self) -> Result<Option<Broken>, StoreError> {
+        let (last, head) = end(&self.conn)?;
+        let mut query = self.conn.prepare(&format!("SELECT {COLUMNS}, hash FROM audit ORDER BY seq"))?;
+        let mut rows = query.query([])?;
+        let (mut seq, mut before) = (0, [0; 32]);
+        while let Some(row) = rows.next()? {
+            seq += 1;
+            if row.get::<_, i64>(0)? != seq {
+                return Ok(Some(Broken { seq, what: "is missing" }));
+            }
+            let hash: Hash = row.get(9)?;
+            // What cannot even be read was not written by us.
+            if !recorded(row).is_ok_and(|record| chained(&before, &record) == hash) {
+                return Ok(Some(Broken { seq, what: "is not as it was written, or not at its place" }));
+            }
+            if seq > last {
+                return Ok(Some(Broken { seq, what: "was not written by this program" }));
+            }
+            before = hash;
+        }
+        if seq < last {
+            return Ok(Some(Broken { seq: seq + 1, what: "is missing" }));
+        }
+        Ok((before != head).then_some(Broken { seq, what: "is not the one that was written last" }))
+    }
 }
 
 impl Change<'_> {
+    /// Records one more deed of this change: a call about many locations has one for each.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it could not be written.
+    pub fn record(&self, deed: &Deed) -> Result<(), StoreError> {
+        let (last, before) = end(&self.tx)?;
+        let record = of_deed(last + 1, deed);
+        let hash = chained(&before, &record);
+        insert(&self.tx, &record, &hash)?;
+        self.tx.prepare_cached("UPDATE audit_end SET seq = ?1, hash = ?2")?.execute((record.seq, hash))?;
+        if let Some(socket) = &deed.copy_to {
+            let copy = (socket.clone(), deed.ending == Ending::Denied, line(&record, &hash));
+            self.copies.borrow_mut().push(copy);
+        }
+        Ok(())
+    }
+
     /// Makes the change durable together with the record of it.
     ///
     /// # Errors
     /// [`StoreError`] if it could not be written; nothing is changed then.
     pub fn commit(self, deed: &Deed) -> Result<(), StoreError> {
-        insert(&self.tx, deed)?;
-        Ok(self.tx.commit()?)
+        self.record(deed)?;
+        self.commit_recorded()
+    }
+
+    /// Makes a change durable whose deeds are recorded already.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it could not be written; nothing is changed then.
+    pub fn commit_recorded(self) -> Result<(), StoreError> {
+        self.tx.commit()?;
+        for (socket, is_refusal, line) in self.copies.into_inner() {
+            fsx::syslog(&socket, is_refusal, &line);
+        }
+        Ok(())
     }
 }
 
-fn insert(conn: &Connection, deed: &Deed) -> Result<(), StoreError> {
-    conn.prepare_cached(
-        "INSERT INTO audit (at, uid, user, via, action, location, org, ending)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-    )?
+fn end(conn: &Connection) -> Result<(i64, Hash), StoreError> {
+    Ok(conn.query_row("SELECT seq, hash FROM audit_end", [], |r| Ok((r.get(0)?, r.get(1)?)))?)
+}
+
+fn of_deed(seq: i64, deed: &Deed) -> Recorded {
+    Recorded {
+        seq,
+        at: deed.at,
+        uid: deed.caller.uid,
+        user: deed.caller.user.clone(),
+        via: deed.caller.via.map(str::to_owned),
+        action: deed.action.to_owned(),
+        location: deed.location.clone(),
+        org: deed.org.clone(),
+        ending: deed.ending.as_str().to_owned(),
+    }
+}
+
+fn insert(conn: &Connection, r: &Recorded, hash: &Hash) -> Result<(), StoreError> {
+    conn.prepare_cached(&format!(
+        "INSERT INTO audit ({COLUMNS}, hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"
+    ))?
     .execute((
-        deed.at.as_second(),
-        deed.caller.uid,
-        &deed.caller.user,
-        deed.caller.via,
-        deed.action,
-        &deed.location,
-        &deed.org,
-        deed.ending.as_str(),
+        r.seq,
+        r.at.as_second(),
+        r.uid,
+        &r.user,
+        &r.via,
+        &r.action,
+        &r.location,
+        &r.org,
+        &r.ending,
+        hash,
     ))?;
     Ok(())
+}
+
+fn recorded(r: &Row<'_>) -> rusqlite::Result<Recorded> {
+    Ok(Recorded {
+        seq: r.get(0)?,
+        at: second(1, r.get(1)?)?,
+        uid: r.get(2)?,
+        user: r.get(3)?,
+        via: r.get(4)?,
+        action: r.get(5)?,
+        location: r.get(6)?,
+        org: r.get(7)?,
+        ending: r.get(8)?,
+    })
+}
+
+/// The hash of a row behind another one. Every field goes in with its length, so that no two rows
+/// have the same encoding.
+fn chained(before: &Hash, r: &Recorded) -> Hash {
+    let mut hash = Sha256::new();
+    hash.update(ENCODING);
+    hash.update(before);
+    hash.update(r.seq.to_be_bytes());
+    hash.update(r.at.as_second().to_be_bytes());
+    hash.update(r.uid.to_be_bytes());
+    let texts = [
+        Some(&r.user),
+        r.via.as_ref(),
+        Some(&r.action),
+        r.location.as_ref(),
+        r.org.as_ref(),
+        Some(&r.ending),
+    ];
+    for text in texts {
+        match text {
+            None => hash.update([0]),
+            Some(text) => {
+                hash.update([1]);
+                hash.update((text.len() as u64).to_be_bytes());
+                hash.update(text);
+            }
+        }
+    }
+    hash.finalize().into()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, b| {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{b:02x}");
+        text
+    })
+}
+
+/// A record as syslog gets it, with the hash that proves the chain up to here.
+fn line(r: &Recorded, hash: &Hash) -> String {
+    let mut line = format!("audit seq={} uid={} user={:?}", r.seq, r.uid, r.user);
+    let optional = [("via", &r.via), ("location", &r.location), ("org", &r.org)];
+    let _ = write!(line, " action={:?} ending={}", r.action, r.ending);
+    for (name, value) in optional.into_iter().filter_map(|(n, v)| Some((n, v.as_ref()?))) {
+        let _ = write!(line, " {name}={value:?}");
+    }
+    let _ = write!(line, " hash={}", hex(hash));
+    line
 }

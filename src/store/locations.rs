@@ -2,12 +2,17 @@
 
 use super::{Change, Store, StoreError};
 use crate::model::{
-    Description, KeyMode, Location, LocationName, Org, PublicKey, Reading, Scope, Tags, plan::WantedPeer,
+    Description, KeyMode, Location, LocationName, Move, Org, PublicKey, Reading, Rotation, Scope, Tags,
+    plan::WantedPeer,
 };
 use ipnet::IpNet;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, types::Type};
-use std::{collections::HashSet, net::Ipv4Addr, str::FromStr};
+use std::{
+    collections::HashSet,
+    net::{IpAddr, Ipv4Addr},
+    str::FromStr,
+};
 
 /// A peer to be written.
 #[derive(Debug)]
@@ -16,6 +21,8 @@ pub struct NewPeer<'a> {
     pub public_key: PublicKey,
     /// Its private key sealed with age; `None` unless the key mode is `stored`.
     pub sealed_key: Option<&'a [u8]>,
+    /// Its preshared key sealed with age, if it has one.
+    pub sealed_preshared: Option<&'a [u8]>,
     /// Where the private key lives.
     pub key_mode: KeyMode,
 }
@@ -29,13 +36,19 @@ pub struct Edit<'a> {
     pub description: Option<Option<&'a Description>>,
     /// All tags.
     pub tags: Option<&'a Tags>,
+    /// The end, or none.
+    pub expires_at: Option<Option<Timestamp>>,
 }
 
 const SELECT: &str =
     "SELECT l.id, l.name, l.org, l.description, l.vpn_ip, l.key_mode, l.created_at, l.updated_at,
-            p.public_key, p.enabled, r.last_handshake, r.endpoint, r.rx_bytes, r.tx_bytes, r.is_online
+            p.public_key, p.enabled, r.last_handshake, r.endpoint, r.rx_bytes, r.tx_bytes, r.is_online,
+            l.expires_at, l.router_tag, p.provisioned_at, p.sealed_preshared IS NOT NULL,
+            k.public_key, k.key_mode, k.sealed_preshared IS NOT NULL, k.since, m.vpn_ip, m.since, r.state
        FROM location l
        LEFT JOIN peer p ON p.location_id = l.id
+       LEFT JOIN pending_key k ON k.location_id = l.id
+       LEFT JOIN pending_address m ON m.location_id = l.id
        LEFT JOIN reading r ON r.location_id = l.id";
 
 impl Store {
@@ -87,23 +100,27 @@ impl Store {
         Ok(all.into_iter().filter(|(_, org)| scope.covers(org.as_ref())).map(|(name, _)| name).collect())
     }
 
-    /// The name of the location whose peer has this key.
+    /// The name of the location whose peer has this key, or will have it.
     ///
     /// # Errors
     /// [`StoreError`] if reading fails.
     pub fn holder_of_key(&self, key: &PublicKey) -> Result<Option<String>, StoreError> {
         let mut query = self.conn.prepare_cached(
-            "SELECT l.name FROM peer p JOIN location l ON l.id = p.location_id WHERE p.public_key = ?1",
+            "SELECT l.name FROM location l WHERE l.id IN (
+                 SELECT location_id FROM peer WHERE public_key = ?1
+                 UNION ALL SELECT location_id FROM pending_key WHERE public_key = ?1)",
         )?;
         Ok(query.query_row([key.as_bytes()], |r| r.get(0)).optional()?)
     }
 
-    /// The keys of all peers, enabled or not.
+    /// The keys of all peers, enabled or not, and those that are still to come.
     ///
     /// # Errors
     /// [`StoreError`] if reading fails.
     pub fn peer_keys(&self) -> Result<HashSet<PublicKey>, StoreError> {
-        let mut query = self.conn.prepare_cached("SELECT public_key FROM peer")?;
+        let mut query = self
+            .conn
+            .prepare_cached("SELECT public_key FROM peer UNION ALL SELECT public_key FROM pending_key")?;
         let keys = query.query_map([], |r| Ok(PublicKey::from_bytes(r.get(0)?)))?;
         Ok(keys.collect::<Result<_, _>>()?)
     }
@@ -131,14 +148,33 @@ impl Store {
         Ok(query.query_row([], |r| Ok((r.get(0)?, r.get(1)?))).optional()?)
     }
 
-    /// All enabled peers with their location's name, sorted by name: what interface and conf must hold.
+    /// All enabled peers with their location's name, sorted by name: what interface and conf must
+    /// hold. A next key comes right behind the one it is to follow.
     ///
     /// # Errors
     /// [`StoreError`] if reading fails.
     pub fn wanted_peers(&self) -> Result<Vec<(LocationName, WantedPeer)>, StoreError> {
         let mut query = self.conn.prepare_cached(&format!("{WANTED} ORDER BY l.name"))?;
-        let rows = query.query_map([], wanted)?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        let mut rows = query.query([])?;
+        let mut all = Vec::new();
+        while let Some(row) = rows.next()? {
+            let (name, peer) = wanted(row)?;
+            let next = pending(row)?.map(|peer| (name.clone(), peer));
+            all.push((name, peer));
+            all.extend(next);
+        }
+        Ok(all)
+    }
+
+    /// All that interface and conf must hold of one location: its peer and the next key, if it is
+    /// enabled.
+    ///
+    /// # Errors
+    /// [`StoreError`] if reading fails.
+    pub fn wanted_of(&self, name: &LocationName) -> Result<Vec<WantedPeer>, StoreError> {
+        let mut query = self.conn.prepare_cached(&format!("{WANTED} AND l.name = ?1"))?;
+        let both = query.query_row([name.as_str()], |r| Ok((wanted(r)?.1, pending(r)?))).optional()?;
+        Ok(both.into_iter().flat_map(|(peer, next)| [Some(peer), next]).flatten().collect())
     }
 
     /// The peer of one location as interface and conf must hold it, if it has an enabled one.
@@ -166,8 +202,8 @@ impl Change<'_> {
     /// [`StoreError::Taken`] if its name or address is taken.
     pub fn insert_location(&self, l: &Location) -> Result<(), StoreError> {
         self.prepare_cached(
-            "INSERT INTO location (name, org, description, vpn_ip, key_mode, created_at, updated_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            "INSERT INTO location (name, org, description, vpn_ip, key_mode, created_at, updated_at, expires_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
         )?
         .execute((
             l.name.as_str(),
@@ -177,6 +213,7 @@ impl Change<'_> {
             l.key_mode.as_str(),
             l.created_at.as_second(),
             l.updated_at.as_second(),
+            l.expires_at.map(Timestamp::as_second),
         ))?;
         self.replace_tags(self.last_insert_rowid(), &l.tags)
     }
@@ -196,13 +233,18 @@ impl Change<'_> {
             "UPDATE location SET vpn_ip = ?2, key_mode = ?3, updated_at = ?4 WHERE name = ?1",
         )?
         .execute((name.as_str(), u32::from(vpn_ip), peer.key_mode.as_str(), now.as_second()))?;
-        self.prepare_cached("DELETE FROM retired_key WHERE public_key = ?1")?
-            .execute([peer.public_key.as_bytes()])?;
+        self.unretire(&peer.public_key)?;
         self.prepare_cached(
-            "INSERT INTO peer (location_id, public_key, sealed_key, provisioned_at)
-             SELECT id, ?2, ?3, ?4 FROM location WHERE name = ?1",
+            "INSERT INTO peer (location_id, public_key, sealed_key, sealed_preshared, provisioned_at)
+             SELECT id, ?2, ?3, ?4, ?5 FROM location WHERE name = ?1",
         )?
-        .execute((name.as_str(), peer.public_key.as_bytes(), peer.sealed_key, now.as_second()))?;
+        .execute((
+            name.as_str(),
+            peer.public_key.as_bytes(),
+            peer.sealed_key,
+            peer.sealed_preshared,
+            now.as_second(),
+        ))?;
         Ok(())
     }
 
@@ -242,6 +284,10 @@ impl Change<'_> {
                 (id, text.map(Description::as_str)),
             )?;
         }
+        if let Some(end) = edit.expires_at {
+            let end = end.map(Timestamp::as_second);
+            self.execute("UPDATE location SET expires_at = ?2 WHERE id = ?1", (id, end))?;
+        }
         if let Some(tags) = edit.tags {
             self.execute("DELETE FROM tag WHERE location_id = ?1", [id])?;
             self.replace_tags(id, tags)?;
@@ -249,23 +295,20 @@ impl Change<'_> {
         Ok(())
     }
 
-    /// Removes a location with its peer; its address goes to the end of the queue, its key is
-    /// remembered as one that must not be on the interface.
+    /// Removes a location with its peer; its addresses go to the end of the queue, its keys are
+    /// remembered as ones that must not be on the interface.
     ///
     /// # Errors
     /// [`StoreError`] if writing fails.
     pub fn remove_location(&self, location: &Location, now: Timestamp) -> Result<(), StoreError> {
-        if let Some(key) = location.public_key {
-            self.prepare_cached(
-                "INSERT OR REPLACE INTO retired_key (public_key, retired_at) VALUES (?1, ?2)",
-            )?
-            .execute((key.as_bytes(), now.as_second()))?;
+        for key in location.peer_keys() {
+            self.retire(&key, now)?;
         }
         self.prepare_cached("DELETE FROM location WHERE name = ?1")?.execute([location.name.as_str()])?;
-        match location.vpn_ip {
-            Some(address) => self.free_address(address),
-            None => Ok(()),
+        for address in location.vpn_ip.into_iter().chain(location.moving.as_ref().map(|m| m.vpn_ip)) {
+            self.free_address(address)?;
         }
+        Ok(())
     }
 
     fn replace_tags(&self, location_id: i64, tags: &Tags) -> Result<(), StoreError> {
@@ -288,19 +331,37 @@ fn location(conn: &Connection, name: &LocationName) -> Result<Option<Location>, 
     Ok(Some(location))
 }
 
-const WANTED: &str = "SELECT l.name, p.public_key, l.vpn_ip, p.wider_allowed
-       FROM peer p JOIN location l ON l.id = p.location_id WHERE p.enabled = 1";
+const WANTED: &str = "SELECT l.name, p.public_key, l.vpn_ip, p.wider_allowed, p.sealed_preshared IS NOT NULL,
+            m.vpn_ip, k.public_key, k.sealed_preshared IS NOT NULL
+       FROM peer p JOIN location l ON l.id = p.location_id
+       LEFT JOIN pending_address m ON m.location_id = p.location_id
+       LEFT JOIN pending_key k ON k.location_id = p.location_id
+      WHERE p.enabled = 1";
 
 fn wanted(r: &Row<'_>) -> rusqlite::Result<(LocationName, WantedPeer)> {
-    let wider = match r.get_ref(3)?.as_str_or_null()? {
+    let mut wider: Vec<IpNet> = match r.get_ref(3)?.as_str_or_null()? {
         None => Vec::new(),
         Some(text) => text
             .split(',')
             .map(|net| net.parse().map_err(conversion(3, Type::Text)))
             .collect::<Result<_, _>>()?,
     };
-    let vpn_ip = Ipv4Addr::from(r.get::<_, u32>(2)?);
-    Ok((parsed(r, 0)?, WantedPeer { public_key: PublicKey::from_bytes(r.get(1)?), vpn_ip, wider }))
+    let next = r.get::<_, Option<u32>>(5)?.map(|ip| IpNet::from(IpAddr::V4(ip.into())));
+    wider.extend(next.filter(|net| !wider.contains(net)));
+    let peer = WantedPeer {
+        public_key: PublicKey::from_bytes(r.get(1)?),
+        vpn_ip: Some(Ipv4Addr::from(r.get::<_, u32>(2)?)),
+        wider,
+        preshared: r.get(4)?,
+    };
+    Ok((parsed(r, 0)?, peer))
+}
+
+/// The next key in a row of wanted peers.
+fn pending(r: &Row<'_>) -> rusqlite::Result<Option<WantedPeer>> {
+    let key: Option<[u8; 32]> = r.get(6)?;
+    let preshared = r.get(7)?;
+    Ok(key.map(|key| WantedPeer::pending(PublicKey::from_bytes(key), preshared)))
 }
 
 /// A location without its tags, and its row number.
@@ -315,6 +376,7 @@ fn from_row(r: &Row<'_>) -> rusqlite::Result<(i64, Location)> {
             rx_bytes: r.get::<_, i64>(12)?.unsigned_abs(),
             tx_bytes: r.get::<_, i64>(13)?.unsigned_abs(),
             is_online,
+            is_unknown: super::readings::is_unknown(r, 25)?,
         }),
     };
     let location = Location {
@@ -329,8 +391,33 @@ fn from_row(r: &Row<'_>) -> rusqlite::Result<(i64, Location)> {
         public_key: public_key.map(PublicKey::from_bytes),
         enabled: r.get::<_, Option<bool>>(9)?.unwrap_or(true),
         reading,
+        expires_at: moment(r, 15)?,
+        router_tag: parsed_option(r, 16)?,
+        key_created_at: moment(r, 17)?,
+        preshared: r.get(18)?,
+        rotation: rotation(r)?,
+        moving: match r.get::<_, Option<u32>>(23)? {
+            None => None,
+            Some(ip) => Some(Move { vpn_ip: ip.into(), since: second(24, r.get(24)?)? }),
+        },
     };
     Ok((r.get(0)?, location))
+}
+
+fn rotation(r: &Row<'_>) -> rusqlite::Result<Option<Rotation>> {
+    let Some(key) = r.get::<_, Option<[u8; 32]>>(19)? else {
+        return Ok(None);
+    };
+    Ok(Some(Rotation {
+        public_key: PublicKey::from_bytes(key),
+        key_mode: parsed(r, 20)?,
+        preshared: r.get(21)?,
+        since: second(22, r.get(22)?)?,
+    }))
+}
+
+fn moment(r: &Row<'_>, column: usize) -> rusqlite::Result<Option<Timestamp>> {
+    r.get::<_, Option<i64>>(column)?.map(|t| second(column, t)).transpose()
 }
 
 fn conversion<E>(column: usize, kind: Type) -> impl FnOnce(E) -> rusqlite::Error
@@ -344,7 +431,7 @@ pub(super) fn second(column: usize, t: i64) -> rusqlite::Result<Timestamp> {
     Timestamp::from_second(t).map_err(conversion(column, Type::Integer))
 }
 
-fn parsed<T>(r: &Row<'_>, column: usize) -> rusqlite::Result<T>
+pub(super) fn parsed<T>(r: &Row<'_>, column: usize) -> rusqlite::Result<T>
 where
     T: FromStr,
     T::Err: std::error::Error + Send + Sync + 'static,

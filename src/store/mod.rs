@@ -11,19 +11,27 @@
 mod addresses;
 mod audit;
 mod backup;
+mod history;
+mod life;
 mod locations;
 mod migrate;
 mod readings;
+mod secrets;
 
 pub use addresses::{Choice, Exhausted};
+pub use audit::{Broken, Query};
+pub use history::{Announcement, Past};
+pub use life::SealedKeys;
 pub use locations::{Edit, NewPeer};
 pub use migrate::SCHEMA_VERSION;
 pub use readings::Watched;
+pub use secrets::Sealed;
 
 use crate::{fsx, model::PublicKey};
 use jiff::Timestamp;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, TransactionBehavior};
 use std::{
+    cell::RefCell,
     collections::HashSet,
     ops::Deref,
     path::{Path, PathBuf},
@@ -107,6 +115,8 @@ impl From<rusqlite::Error> for StoreError {
                     ("location.name", "the name"),
                     ("location.vpn_ip", "the address"),
                     ("peer.public_key", "the public key"),
+                    ("pending_key.public_key", "the public key"),
+                    ("pending_address.vpn_ip", "the address"),
                 ]
                 .iter()
                 .find(|(column, _)| text.contains(column))
@@ -221,7 +231,7 @@ impl Store {
     /// [`StoreError::Busy`] if another process writes for longer than the busy timeout.
     pub fn change(&mut self) -> Result<Change<'_>, StoreError> {
         let tx = self.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        Ok(Change { tx })
+        Ok(Change { tx, copies: RefCell::default() })
     }
 }
 
@@ -229,6 +239,8 @@ impl Store {
 #[derive(Debug)]
 pub struct Change<'a> {
     tx: rusqlite::Transaction<'a>,
+    /// Copies of its records that go to a socket once it is durable, and whether they are refusals.
+    copies: RefCell<Vec<(PathBuf, bool, String)>>,
 }
 
 impl Change<'_> {
@@ -294,6 +306,8 @@ fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
     conn.pragma_update(None, "foreign_keys", true)?;
     conn.pragma_update(None, "trusted_schema", false)?;
     conn.pragma_update(None, "synchronous", "FULL")?;
+    // No temporary files: their directory would be the caller's choice.
+    conn.pragma_update(None, "temp_store", "MEMORY")?;
     // A file that is not ours must not be touched, not even by switching its journal: an empty one
     // may be somebody else's that is yet to be filled.
     if matches!(migrate::inspect(&conn)?, migrate::Found::Ours(_)) {

@@ -21,7 +21,7 @@ use crate::model::{
 };
 use ipnet::{IpNet, Ipv4Net};
 use parse::{Block, Kind, Line, Setting};
-use std::fmt;
+use std::{collections::HashMap, fmt};
 use zeroize::Zeroizing;
 
 /// Why a text is no conf that can be rewritten safely.
@@ -116,6 +116,9 @@ pub struct ConfPeerWanted {
     /// Its public key and allowed IPs.
     pub peer: WantedPeer,
 }
+
+/// Preshared keys in base64 that the conf shall hold and may not yet.
+pub type Secrets = HashMap<PublicKey, Zeroizing<String>>;
 
 /// The conf as it shall be. `Debug` leaves out the text, because it holds the private key.
 pub struct Rewrite {

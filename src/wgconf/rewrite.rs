@@ -3,7 +3,7 @@
 //! A block is ours when its public key is wanted or retired; nothing else decides it, least of all
 //! a name. Linear in the size of the file. It must not know where the wanted peers come from.
 
-use super::{Conf, ConfPeerWanted, Rewrite, parse};
+use super::{Conf, ConfPeerWanted, Rewrite, Secrets, parse};
 use crate::model::PublicKey;
 use parse::{Block, Kind, Setting};
 use std::{
@@ -23,6 +23,7 @@ enum Verdict<'a> {
 struct Faults {
     name: bool,
     allowed_ips: bool,
+    preshared: bool,
 }
 
 impl Conf {
@@ -40,9 +41,19 @@ impl Conf {
     ///
     /// Rewriting the result with the same arguments changes nothing.
     pub fn rewrite(&self, wanted: &[ConfPeerWanted], retired: &HashSet<PublicKey>) -> Rewrite {
+        self.rewrite_with(wanted, retired, &Secrets::new())
+    }
+
+    /// As [`Conf::rewrite`]; a wanted peer that is among the secrets also gets its preshared key.
+    pub fn rewrite_with(
+        &self,
+        wanted: &[ConfPeerWanted],
+        retired: &HashSet<PublicKey>,
+        secrets: &Secrets,
+    ) -> Rewrite {
         let by_key: HashMap<PublicKey, usize> =
             wanted.iter().enumerate().rev().map(|(i, wanted)| (wanted.peer.public_key, i)).collect();
-        let addresses: HashSet<Ipv4Addr> = wanted.iter().map(|wanted| wanted.peer.vpn_ip).collect();
+        let addresses: HashSet<Ipv4Addr> = wanted.iter().filter_map(|w| w.peer.vpn_ip).collect();
         let mut present = vec![false; wanted.len()];
         let (mut seen_foreign, mut seen_claiming) = (HashSet::new(), HashSet::new());
         let (mut foreign, mut claiming) = (Vec::new(), Vec::new());
@@ -52,8 +63,8 @@ impl Conf {
                 Some(&i) if present[i] => Verdict::Remove,
                 Some(&i) => {
                     present[i] = true;
-                    match self.faults(block, &wanted[i]) {
-                        Faults { name: false, allowed_ips: false } => Verdict::Keep,
+                    match self.faults(block, &wanted[i], secrets) {
+                        Faults { name: false, allowed_ips: false, preshared: false } => Verdict::Keep,
                         faults => Verdict::Correct(&wanted[i], faults),
                     }
                 }
@@ -78,7 +89,7 @@ impl Conf {
         let updated = verdicts.iter().filter(|v| matches!(v, Verdict::Correct(..))).count();
         let removed = verdicts.iter().filter(|v| matches!(v, Verdict::Remove)).count();
         Rewrite {
-            text: self.write(&verdicts, &absent),
+            text: self.write(&verdicts, &absent, secrets),
             changed: updated + removed + absent.len() > 0,
             added: absent.len(),
             updated,
@@ -88,13 +99,15 @@ impl Conf {
         }
     }
 
-    fn faults(&self, block: &Block, wanted: &ConfPeerWanted) -> Faults {
+    fn faults(&self, block: &Block, wanted: &ConfPeerWanted, secrets: &Secrets) -> Faults {
         let mut names = block.body().filter_map(|i| self.friendly_name(i));
         // One that cannot be read is wrong, whatever it was meant to be.
         let allowed: Option<Vec<ipnet::IpNet>> = self.allowed_ips(block).collect();
         Faults {
             name: !(names.next() == Some(wanted.name.as_str()) && names.next().is_none()),
             allowed_ips: !allowed.is_some_and(|allowed| wanted.peer.has_exactly(&allowed)),
+            preshared: secrets.contains_key(&block.public_key)
+                && !block.body().any(|i| self.lines[i].kind == Kind::Peer(Setting::PresharedKey)),
         }
     }
 
@@ -105,12 +118,17 @@ impl Conf {
         })
     }
 
-    fn write(&self, verdicts: &[Verdict<'_>], absent: &[&ConfPeerWanted]) -> Zeroizing<Vec<u8>> {
+    fn write(
+        &self,
+        verdicts: &[Verdict<'_>],
+        absent: &[&ConfPeerWanted],
+        secrets: &Secrets,
+    ) -> Zeroizing<Vec<u8>> {
         let corrected = verdicts.iter().filter_map(|v| match v {
             Verdict::Correct(wanted, _) => Some(*wanted),
             _ => None,
         });
-        let mut out = Writer::new(self, absent.iter().copied().chain(corrected));
+        let mut out = Writer::new(self, absent.iter().copied().chain(corrected), secrets);
         let mut next = 0;
         for (block, verdict) in self.blocks.iter().zip(verdicts) {
             match verdict {
@@ -159,10 +177,15 @@ struct Writer<'a> {
     text: Zeroizing<Vec<u8>>,
     newline: &'static str,
     copied: Option<usize>,
+    secrets: &'a Secrets,
 }
 
 impl<'a> Writer<'a> {
-    fn new<'b>(conf: &'a Conf, peers: impl Iterator<Item = &'b ConfPeerWanted>) -> Self {
+    fn new<'b>(
+        conf: &'a Conf,
+        peers: impl Iterator<Item = &'b ConfPeerWanted>,
+        secrets: &'a Secrets,
+    ) -> Self {
         let crlf = !conf.lines.is_empty() && parse::ending(conf.line(0)) == "\r\n";
         // Sized at once: a buffer that grows leaves the private key behind where it was.
         let added: usize = peers.map(|p| PEER_MAX + p.peer.wider.len() * NET_MAX).sum();
@@ -172,6 +195,7 @@ impl<'a> Writer<'a> {
             text: Zeroizing::new(Vec::with_capacity(size)),
             newline: if crlf { "\r\n" } else { "\n" },
             copied: None,
+            secrets,
         }
     }
 
@@ -214,14 +238,17 @@ impl<'a> Writer<'a> {
                     named = false;
                 }
             } else if faults.allowed_ips && conf.lines[i].kind == Kind::Peer(Setting::AllowedIps) {
-                if !limited {
+                if !limited && !allowed.is_empty() {
                     self.write(&parse::with_value(line, &allowed));
                     limited = true;
                 }
             } else {
                 self.write(line);
             }
-            if faults.allowed_ips && !has_allowed && i == block.key_line {
+            if i == block.key_line && faults.preshared {
+                self.preshared(&block.public_key);
+            }
+            if faults.allowed_ips && !has_allowed && !allowed.is_empty() && i == block.key_line {
                 self.insert(&format!("AllowedIPs = {allowed}"));
             }
         }
@@ -235,7 +262,25 @@ impl<'a> Writer<'a> {
         self.insert("[Peer]");
         self.insert(&format!("# friendly_name = {}", peer.name));
         self.insert(&format!("PublicKey = {}", peer.peer.public_key));
-        self.insert(&format!("AllowedIPs = {}", allowed_ips(peer)));
+        self.preshared(&peer.peer.public_key);
+        // None for a next key: it may shake hands and no more.
+        let allowed = allowed_ips(peer);
+        if !allowed.is_empty() {
+            self.insert(&format!("AllowedIPs = {allowed}"));
+        }
+    }
+
+    /// Writes the preshared key of a peer, if it is to get one.
+    fn preshared(&mut self, key: &PublicKey) {
+        let secrets = self.secrets;
+        if let Some(secret) = secrets.get(key) {
+            self.insert("PresharedKey = ");
+            // Without a copy of the whole line, which would not be wiped.
+            let end = self.text.len() - self.newline.len();
+            self.text.truncate(end);
+            self.write(secret);
+            self.write(self.newline);
+        }
     }
 
     /// Writes a line of our own, below a complete one.

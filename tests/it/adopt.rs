@@ -49,6 +49,7 @@ fn running() -> Hub {
         public_key: Some(private.public()),
         listen_port: Some(4500),
         addresses: vec!["10.8.0.254/24".parse().expect("net")],
+        age_seconds: Some(86_400),
         peers: vec![
             live_peer(2, &["10.8.0.2/32"]),
             live_peer(7, &["192.168.7.0/24", "10.8.0.7/32"]),

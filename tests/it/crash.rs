@@ -1,6 +1,6 @@
 //! Killed at every system call, and with a disk that fails at every write: afterwards `sync`
-//! alone brings store and conf in line, no address is given twice, and no key that was shown is
-//! lost.
+//! alone brings store and conf in line, each command was carried out whole or not at all, no address
+//! is given twice, and no key that was shown or reported stored is lost.
 //!
 //! strace(1) counts the calls of one undisturbed run, then the same run is repeated once for each
 //! call, killed at its entry or told that it failed.
@@ -102,8 +102,51 @@ fn calls(template: &Path, args: &[&str]) -> BTreeMap<String, usize> {
     counts
 }
 
+/// All that a command may change of a location, but for keys that are made anew each time.
+fn digest(locations: &serde_json::Value) -> Vec<String> {
+    let all = locations["locations"].as_array().expect("locations").iter();
+    all.map(|l| format!("{} {} {} {}", l["name"], l["vpn_ip"], l["org"], l["tags"])).collect()
+}
+
+/// The fleet before a command and after it.
+type Outcomes = [Vec<String>; 2];
+
+fn outcomes(template: &Path, args: &[&str]) -> Outcomes {
+    let dir = tempfile::tempdir().expect("directory");
+    let root = dir.path().join("root");
+    copy(template, &root);
+    let list = || {
+        let output = iwas_wg(&root, &["--json", "location", "list"]).output().expect("run");
+        digest(&serde_json::from_slice(&output.stdout).expect("list"))
+    };
+    let before = list();
+    assert!(iwas_wg(&root, args).output().expect("run").status.success(), "{args:?} failed undisturbed");
+    [before, list()]
+}
+
+/// How a run that was told of a fault may end: not in a panic, and not in silence.
+fn examine_ending(disturbed: &Output, now: &Vec<String>, [before, after]: &Outcomes) -> Result<(), String> {
+    let Some(code) = disturbed.status.code() else {
+        return Ok(());
+    };
+    if code == 0 {
+        let whole = serde_json::from_slice::<serde_json::Value>(&disturbed.stdout).is_ok();
+        return if whole && now == after { Ok(()) } else { Err("success was told of nothing".into()) };
+    }
+    let stderr = String::from_utf8_lossy(&disturbed.stderr);
+    let told = stderr.lines().last().and_then(|l| serde_json::from_str::<serde_json::Value>(l).ok());
+    // Where the fault hit standard error itself, only the exit code is left.
+    if told.is_some_and(|e| e["error"]["exit"] != code) || !(1..=9).contains(&code) {
+        return Err(format!("exit {code}, and said: {stderr}"));
+    }
+    if code == 9 && before != after && now == before {
+        return Err("exit 9 without a commit".into());
+    }
+    Ok(())
+}
+
 /// What must hold after any disturbance.
-fn examine(root: &Path, disturbed: &Output) -> Result<(), String> {
+fn examine(root: &Path, disturbed: &Output, outcomes: &Outcomes) -> Result<(), String> {
     let said = |o: &Output| String::from_utf8_lossy(&o.stderr).into_owned();
     let run = |args: &[&str]| iwas_wg(root, args).output().expect("run");
     let sync = run(&["sync"]);
@@ -113,22 +156,44 @@ fn examine(root: &Path, disturbed: &Output) -> Result<(), String> {
     if run(&["sync", "--check"]).status.code() != Some(0) {
         return Err("drift is left after sync".into());
     }
+    for verify in [["audit", "verify"], ["secrets", "verify"]] {
+        let run = run(&verify);
+        if !run.status.success() {
+            return Err(format!("{verify:?}: {}", said(&run)));
+        }
+    }
     let list = run(&["--json", "location", "list"]);
     let list: serde_json::Value = serde_json::from_slice(&list.stdout).map_err(|e| e.to_string())?;
+    let now = digest(&list);
+    if !outcomes.contains(&now) {
+        return Err(format!("half of it was done: {now:?}"));
+    }
+    examine_ending(disturbed, &now, outcomes)?;
     let locations = list["locations"].as_array().ok_or("no list")?;
     let conf = fs::read_to_string(root.join("etc/wireguard/wg0.conf")).map_err(|e| e.to_string())?;
     let mut addresses = BTreeSet::new();
+    let mut blocks = 0;
     for l in locations {
-        let (key, ip) =
-            (l["vpn_public_key"].as_str().ok_or("no key")?, l["vpn_ip"].as_str().ok_or("no address")?);
-        if !addresses.insert(ip.to_owned()) {
-            return Err(format!("{ip} was given twice"));
+        let ip = l["vpn_ip"].as_str().ok_or("no address")?;
+        let next = l["moving_to"].as_str();
+        for ip in next.into_iter().chain([ip]) {
+            if !addresses.insert(ip.to_owned()) {
+                return Err(format!("{ip} was given twice"));
+            }
         }
-        if !conf.contains(&format!("PublicKey = {key}\nAllowedIPs = {ip}/32\n")) {
+        let (Some(key), true) = (l["vpn_public_key"].as_str(), l["enabled"] == true) else {
+            continue;
+        };
+        let more = next.map(|ip| format!(", {ip}/32")).unwrap_or_default();
+        let preshared = conf.lines().skip_while(|l| !l.ends_with(key)).nth(1);
+        let preshared = preshared.filter(|l| l.starts_with("PresharedKey")).map(|l| format!("{l}\n"));
+        let preshared = preshared.unwrap_or_default();
+        if !conf.contains(&format!("PublicKey = {key}\n{preshared}AllowedIPs = {ip}/32{more}\n")) {
             return Err(format!("{} is not in the conf", l["name"]));
         }
+        blocks += 1 + usize::from(!l["rotating_since"].is_null());
     }
-    if conf.lines().filter(|l| *l == "[Peer]").count() != locations.len() {
+    if conf.lines().filter(|l| *l == "[Peer]").count() != blocks {
         return Err("the conf has another number of peers".into());
     }
     // A report that reached its reader was about something that is durable.
@@ -136,8 +201,27 @@ fn examine(root: &Path, disturbed: &Output) -> Result<(), String> {
         let (action, l) = (report["action"].as_str().unwrap_or_default(), &report["location"]);
         let there =
             locations.iter().any(|x| x["name"] == l["name"] && x["vpn_public_key"] == l["vpn_public_key"]);
+        let kept = report["replaced"].as_str();
+        if report["changed"] == true && kept.is_some_and(|kept| !Path::new(kept).exists()) {
+            return Err("the replaced store was reported kept and is not there".into());
+        }
+        let rotating = locations.iter().any(|x| x["name"] == l["name"] && !x["rotating_since"].is_null());
+        if action == "rotating" && report["changed"] == true && !rotating {
+            return Err("a next key was shown and is lost".into());
+        }
         if report["changed"] == true && there != (action != "removed") && !l.is_null() {
             return Err(format!("{action} was reported and is not so"));
+        }
+    }
+    // A stored key can be shown again, whoever has seen it or not.
+    if locations.iter().any(|l| l["name"] == "epsilon" && l["key_mode"] == "stored") {
+        let script = run(&["script", "render", "epsilon", "--format", "json"]);
+        let script: serde_json::Value =
+            serde_json::from_slice(&script.stdout).map_err(|e| format!("{e}: {}", said(&script)))?;
+        let key = script["private_key"].as_str().ok_or("a stored key is lost")?;
+        let shown = String::from_utf8_lossy(&disturbed.stdout);
+        if shown.ends_with("}\n") && !shown.contains(key) {
+            return Err("another key was stored than shown".into());
         }
     }
     for entry in ["etc/wireguard", "var/lib/iwas-wg"] {
@@ -158,6 +242,7 @@ fn examine(root: &Path, disturbed: &Output) -> Result<(), String> {
 
 /// Repeats a command with each of the disturbances on two threads; returns how many there were.
 fn disturb(template: &Path, args: &[&str], disturbances: &[String]) -> usize {
+    let outcomes = outcomes(template, args);
     let next = AtomicUsize::new(0);
     let failures = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
@@ -168,7 +253,7 @@ fn disturb(template: &Path, args: &[&str], disturbances: &[String]) -> usize {
                     let root: PathBuf = dir.path().join("root");
                     copy(template, &root);
                     let output = traced(&root, &["-o", "/dev/null", "-e", inject], args);
-                    if let Err(why) = examine(&root, &output) {
+                    if let Err(why) = examine(&root, &output, &outcomes) {
                         failures.lock().expect("lock").push(format!("{args:?} with {inject}: {why}"));
                     }
                 }
@@ -189,8 +274,55 @@ fn commands(hub: &Hub) -> Vec<Vec<String>> {
         words("--json location remove beta --yes"),
         words("--json location set alpha --org acme --tag a=b"),
         words("--json sync"),
+        words("--json secrets reseal"),
         [words("--json restore"), vec![backup], words("--yes")].concat(),
     ]
+}
+
+/// A hub with a peer in every stage of its life.
+fn lives() -> Hub {
+    let hub = Hub::with_network("10.0.0.0/24");
+    hub.edit_settings("backend     = \"auto\"", "backend = \"none\"");
+    for name in ["alpha", "moving", "off", "rotating"] {
+        hub.add(name);
+    }
+    hub.run(&["location", "add", "secret", "--preshared"]).ok();
+    hub.run(&["peer", "rotate", "rotating", "--preshared"]).ok();
+    hub.run(&["peer", "move", "moving", "--vpn-ip", "10.0.0.50"]).ok();
+    hub.run(&["peer", "disable", "off"]).ok();
+    hub
+}
+
+#[test]
+fn a_kill_at_any_moment_of_a_peers_life_loses_nothing() {
+    if !strace_is_there() {
+        return;
+    }
+    let hub = lives();
+    let killed: usize = [
+        "--json peer rotate alpha",
+        "--json peer rotate secret --key-mode once",
+        "--json peer rotate rotating --abort",
+        "--json peer disable rotating",
+        "--json peer enable off",
+        "--json peer revoke secret --yes",
+        "--json peer move alpha --vpn-ip 10.0.0.60",
+        "--json peer move moving --done",
+        "--json location rename alpha omicron",
+    ]
+    .iter()
+    .map(|command| kill_everywhere(&hub, &command.split(' ').collect::<Vec<_>>()))
+    .sum();
+    tell(&format!("killed at {killed} instants of a peer's life, nothing lost"));
+}
+
+fn kill_everywhere(hub: &Hub, args: &[&str]) -> usize {
+    let instants: Vec<String> = calls(hub.root(), args)
+        .into_iter()
+        .flat_map(|(call, n)| (1..=n).map(move |i| format!("inject={call}:signal=KILL:when={i}")))
+        .collect();
+    assert!(instants.len() > 100, "{args:?}: only {} instants were found", instants.len());
+    disturb(hub.root(), args, &instants)
 }
 
 #[test]
@@ -202,12 +334,7 @@ fn a_kill_at_any_system_call_loses_nothing() {
     let mut killed = 0;
     for command in commands(&hub) {
         let args: Vec<&str> = command.iter().map(String::as_str).collect();
-        let instants: Vec<String> = calls(hub.root(), &args)
-            .into_iter()
-            .flat_map(|(call, n)| (1..=n).map(move |i| format!("inject={call}:signal=KILL:when={i}")))
-            .collect();
-        assert!(instants.len() > 100, "{args:?}: only {} instants were found", instants.len());
-        killed += disturb(hub.root(), &args, &instants);
+        killed += kill_everywhere(&hub, &args);
     }
     tell(&format!("killed at {killed} instants, nothing lost"));
 }

@@ -32,7 +32,7 @@ fn json_counts_and_tells_the_changes_with_their_time() {
     let report = hub.run(&["--json", "heartbeat"]).ok().json();
     assert_eq!(
         report,
-        json!({"schema_version": 1, "checked": 2, "online": 1, "offline": 0, "never": 1,
+        json!({"schema_version": 1, "checked": 2, "online": 1, "offline": 0, "never": 1, "unknown": 0,
                "drift": 0, "changes": [{"name": "a", "from": "never", "to": "online", "at": "2026-11-23T09:59:50Z"}]})
     );
     assert_eq!(hub.run(&["--json", "heartbeat"]).ok().json()["changes"], json!([]));
@@ -51,8 +51,8 @@ fn an_unreadable_interface_changes_nothing() {
     let key = hub.add("cafe");
     hub.shake(&key, 10);
     hub.run(&["heartbeat"]).ok();
-    let before = hub.run(&["--json", "location", "list"]).ok().stdout;
     hub.now.set(hub.now.get() + 600);
+    let before = hub.run(&["--json", "location", "list"]).ok().stdout;
     hub.device().unreadable = true;
     let run = hub.run(&["heartbeat"]).code(9);
     assert_eq!(run.error().0, "iwas-wg: no permission to read the interface wg0");
@@ -87,8 +87,14 @@ fn a_new_interface_does_not_make_a_known_site_a_stranger() {
     hub.run(&["down"]).ok();
     hub.run(&["up"]).ok();
     hub.run(&["heartbeat"]).ok();
-    let l = hub.run(&["--json", "location", "show", "cafe"]).ok().json()["location"].clone();
-    assert_eq!((&l["state"], &l["last_handshake"]), (&json!("offline"), &json!("2026-11-23T09:59:50Z")));
+    let seen = || {
+        let l = hub.run(&["--json", "location", "show", "cafe"]).ok().json()["location"].clone();
+        (l["state"].clone(), l["last_handshake"].clone())
+    };
+    assert_eq!(seen(), (json!("unknown"), json!("2026-11-23T09:59:50Z")));
+    hub.device().interface.as_mut().expect("interface").age_seconds = Some(180);
+    hub.run(&["heartbeat"]).ok();
+    assert_eq!(seen(), (json!("offline"), json!("2026-11-23T09:59:50Z")));
 }
 
 #[test]
@@ -131,7 +137,7 @@ fn the_metrics_file_is_whole_public_and_without_time_stamps() {
     ] {
         assert!(text.lines().any(|l| l == line), "{line} is not in\n{text}");
     }
-    assert!(!text.contains("seconds{location=\"b\"}"), "a handshake that never was");
+    assert!(!text.contains("handshake_timestamp_seconds{location=\"b\"}"), "a handshake that never was");
     let mut families = std::collections::BTreeSet::new();
     assert!(text.lines().filter(|l| l.starts_with("# TYPE")).all(|l| families.insert(l)), "a family twice");
     hub.edit_settings("metrics_file  = \"\"", "metrics_file = \"/from-settings.prom\"");

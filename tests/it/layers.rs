@@ -21,19 +21,23 @@ const ROOMS: &[Room] = &[
     room("model", &[], &["base64", "x25519_dalek"]),
     room("fsx", &["model"], &["tempfile", "rustix"]),
     // The devices are a part of the outside world.
-    room("env", &["model", "device"], &["getrandom", "rustix"]),
-    room("store", &["model", "fsx"], &["rusqlite"]),
+    room("env", &["model", "device"], &["getrandom", "rustix", "nix", "rpassword", "signal_hook"]),
+    room("store", &["model", "fsx"], &["rusqlite", "sha2"]),
     room(
         "device",
         &["model"],
-        &["netlink_packet_core", "netlink_packet_route", "netlink_request", "netlink_sys"],
+        &["netlink_packet_core", "netlink_packet_route", "netlink_request", "netlink_sys", "rustix"],
     ),
     room("wgconf", &["model"], &[]),
     room("script", &["model"], &[]),
     room("vault", &["model", "fsx"], &["age"]),
     room("settings", &["model", "fsx"], &["toml", "serde", "strsim"]),
     room("access", &["model", "fsx"], &["toml", "serde"]),
-    room("output", &["model", "error", "env"], &["comfy_table", "indicatif", "serde", "serde_json"]),
+    room(
+        "output",
+        &["model", "error", "env"],
+        &["comfy_table", "crossterm", "indicatif", "serde", "serde_json"],
+    ),
     room(
         "error",
         &["model", "fsx", "store", "device", "wgconf", "script", "vault", "settings", "access"],
@@ -45,9 +49,9 @@ const ROOMS: &[Room] = &[
             "model", "fsx", "env", "store", "device", "wgconf", "script", "vault", "settings", "access",
             "output", "error",
         ],
-        &["anyhow", "clap", "clap_complete", "clap_mangen", "serde", "serde_json", "strsim"],
+        &["anyhow", "clap", "clap_complete", "roff", "serde", "serde_json", "shlex", "strsim"],
     ),
-    room("cli", &["commands", "settings", "output", "error", "env"], &["clap", "clap_complete"]),
+    room("cli", &["commands", "settings", "output", "error", "env"], &["clap"]),
     room("main", &["cli", "env", "run"], &["anyhow"]),
 ];
 

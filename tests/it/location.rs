@@ -18,7 +18,9 @@ fn add_commits_programs_writes_and_prints_the_script_alone() {
             "vpn_ip": "10.0.0.2", "vpn_public_key": key, "key_mode": "stored", "enabled": true,
             "is_online": false, "state": "never", "last_handshake": null, "endpoint": null,
             "rx_bytes": null, "tx_bytes": null,
-            "created_at": "2026-11-23T10:00:00Z", "updated_at": "2026-11-23T10:00:00Z"}})
+            "created_at": "2026-11-23T10:00:00Z", "updated_at": "2026-11-23T10:00:00Z",
+            "expires_at": null, "key_created_at": "2026-11-23T10:00:00Z", "key_age_seconds": 0,
+            "preshared": false, "rotating_since": null, "moving_since": null, "moving_to": null}})
     );
     assert_eq!(hub.live(), [(key.clone(), "10.0.0.2/32".into())]);
     let block =

@@ -2,18 +2,23 @@
 //! a few dozen runs of the real binary for what only a process can show.
 #![allow(missing_docs, reason = "tests are named by what they show")]
 
+mod access;
 mod addresses;
 mod adopt;
 mod adopt_sources;
+mod announce;
 mod backup;
 mod bad_input;
+mod completions;
 mod conf;
 mod crash;
 mod doctor;
 mod generated;
 mod heartbeat;
+mod history;
 mod init;
 mod layers;
+mod life;
 mod location;
 mod output;
 mod peers;
@@ -23,9 +28,11 @@ mod remedies;
 mod routeros;
 mod script;
 mod scripts;
+mod sealed;
 mod secrets;
 mod status;
 mod stranger;
 mod support;
 mod sync;
 mod wg_quick;
+mod year;

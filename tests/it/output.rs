@@ -36,6 +36,14 @@ fn quiet_silences_what_is_said_and_not_the_result() {
     let run = hub.run(&["-q", "location", "add", "cafe"]).ok();
     assert_eq!(run.stderr, "");
     assert!(run.stdout.starts_with('#'));
+    // Nor is a warning a result.
+    hub.run(&["down"]).ok();
+    let text = hub.conf().replace("Table = off", "SaveConfig = true");
+    std::fs::write(hub.path("etc/wireguard/wg0.conf"), text).expect("conf");
+    assert!(hub.run(&["sync", "-n"]).ok().stderr.contains("SaveConfig"));
+    assert_eq!(hub.run(&["-q", "sync", "-n"]).ok().stderr, "");
+    assert_eq!(hub.run(&["-q", "--json", "sync", "-n"]).ok().stderr, "");
+    assert_eq!(hub.run(&["-q", "location", "add", "Bad"]).code(2).stderr.lines().count(), 2);
 }
 
 #[test]

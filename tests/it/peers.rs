@@ -24,6 +24,8 @@ fn peers_are_the_locations_that_have_keys() {
             "name": "cafe", "org": "acme", "vpn_ip": "10.0.0.3", "vpn_public_key": cafe,
             "allowed_ips": ["10.0.0.3/32"], "key_mode": "once", "enabled": true, "is_online": false,
             "state": "never", "last_handshake": null, "endpoint": null, "rx_bytes": 0, "tx_bytes": 0,
+            "key_created_at": "2026-11-23T10:00:00Z", "key_age_seconds": 0, "preshared": false,
+            "rotating_since": null,
         })
     );
     assert_eq!((&peers[1]["name"], &peers[1]["state"]), (&json!("shop"), &json!("online")));

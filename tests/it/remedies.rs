@@ -61,3 +61,20 @@ fn a_backup_that_cannot_be_restored_is_named_with_the_reason() {
     let hint = "hint: name a file that \"iwas-wg backup\" wrote";
     assert_eq!(run.error(), (format!("iwas-wg: {name}: the sealed copy is damaged").as_str(), hint));
 }
+
+#[test]
+fn sync_mends_what_it_can_where_the_conf_cannot_be_written() {
+    let hub = Hub::up();
+    let key = hub.add("cafe");
+    hub.device().interface.as_mut().expect("interface").peers.clear();
+    // A directory in which nobody can make a file.
+    let dir = hub.path("etc/wireguard");
+    fs::remove_dir_all(&dir).expect("remove");
+    std::os::unix::fs::symlink("/proc", &dir).expect("link");
+    let run = hub.run(&["sync"]).code(9);
+    assert!(run.error().0.contains("cannot write ") && run.error().1.starts_with("hint: "), "{}", run.stderr);
+    assert_eq!(hub.live(), [(key, "10.0.0.2/32".to_owned())], "the interface was left as it was");
+    fs::remove_file(&dir).expect("remove");
+    hub.run(&["sync"]).ok();
+    hub.run(&["sync", "--check"]).ok();
+}

@@ -13,7 +13,7 @@ use iwas_wg::{
     model::{KeyMode, Location, PrivateKey, PublicKey, RouterOptions},
     script::{self, Kind, Site},
 };
-use std::{collections::BTreeMap, net::Ipv4Addr};
+use std::net::Ipv4Addr;
 use zeroize::Zeroizing;
 
 const TAG: &str = "iwas-wg:cafe";
@@ -42,19 +42,7 @@ struct Spoke {
 impl Spoke {
     fn new() -> Self {
         let now = "2026-11-22T11:14:05Z".parse().expect("time");
-        let location = Location {
-            name: "cafe".parse().expect("name"),
-            org: None,
-            description: None,
-            tags: BTreeMap::new(),
-            vpn_ip: None,
-            key_mode: KeyMode::Stored,
-            public_key: None,
-            enabled: true,
-            reading: None,
-            created_at: now,
-            updated_at: now,
-        };
+        let location = Location::new("cafe".parse().expect("name"), KeyMode::Stored, now);
         Self {
             location,
             vpn_ip: Ipv4Addr::new(10, 0, 0, 7),

@@ -13,7 +13,7 @@ fn status_reads_live_and_says_so() {
     assert_eq!((&report["source"], &report["heartbeat_at"]), (&json!("live"), &json!(null)));
     assert_eq!(
         report["counts"],
-        json!({"online": 1, "offline": 0, "never": 0, "disabled": 0, "unprovisioned": 1})
+        json!({"online": 1, "offline": 0, "never": 0, "disabled": 0, "unprovisioned": 1, "unknown": 0})
     );
     let h = &report["hub"];
     assert_eq!((&h["interface"], &h["listen_port"], &h["up"]), (&json!("wg0"), &json!(51820), &json!(true)));

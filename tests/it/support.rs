@@ -15,6 +15,7 @@ use std::{
     path::{Path, PathBuf},
     rc::Rc,
 };
+use zeroize::Zeroizing;
 
 /// The moment at which every test begins.
 pub(crate) const START: i64 = 1_795_428_000;
@@ -27,6 +28,10 @@ pub(crate) struct Hub {
     pub(crate) terminal: Terminal,
     devices: FakeDevices,
     random: Rc<Cell<u64>>,
+    /// Who answers for a passphrase.
+    pub(crate) ask_secret: fn(&str) -> io::Result<Zeroizing<String>>,
+    /// Who calls.
+    pub(crate) caller: RefCell<Caller>,
 }
 
 /// What one run did.
@@ -116,6 +121,8 @@ impl Hub {
             terminal: Terminal::default(),
             devices: FakeDevices::default(),
             random: Rc::new(Cell::new(42)),
+            ask_secret: |_| Err(io::Error::other("nobody is there")),
+            caller: RefCell::new(Caller::root()),
         }
     }
 
@@ -211,7 +218,9 @@ impl Hub {
             rng: Box::new(TestRng(Rc::clone(&self.random))),
             devices: Box::new(self.devices.clone()),
             is_root: true,
-            caller: Caller::root(),
+            caller: self.caller.borrow().clone(),
+            find_user: person,
+            ask_secret: self.ask_secret,
         };
         let root = self.root().as_os_str().to_owned();
         let head = [OsString::from("iwas-wg"), "--root".into(), root];
@@ -220,6 +229,15 @@ impl Hub {
         let text = |bytes: Rc<RefCell<Vec<u8>>>| String::from_utf8(bytes.take()).expect("UTF-8");
         Run { code, stdout: text(out), stderr: text(err) }
     }
+}
+
+/// A person of the tests, behind sudo, in a group of the same name with an s.
+pub(crate) fn person(name: &str) -> Option<Caller> {
+    let people = ["admin", "org-admin", "location-manager", "viewer", "nobody"];
+    let n = people.iter().position(|p| *p == name)?;
+    let uid = 64_000 + u32::try_from(n).ok()?;
+    let groups = vec![format!("{name}s")];
+    Some(Caller { uid, user: name.to_owned(), groups, gids: vec![uid], via: Some("sudo") })
 }
 
 /// Every file below a directory with its content, but for what SQLite and the lock keep beside

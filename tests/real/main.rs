@@ -8,15 +8,19 @@
 
 mod adoption;
 mod bench;
+mod boundary;
 mod hub;
 mod kernel;
+mod manual;
 mod netns;
 mod quickstart;
+mod rotation;
 mod router;
 mod routeros;
 mod safety;
 mod scripts;
 mod sessions;
+mod shells;
 mod survive;
 mod userspace;
 mod vm;

@@ -37,10 +37,15 @@ impl Settings {
         let mut router = model::Router::stock();
         let outcome = router.import(script);
         assert_eq!(outcome.error, None, "the router refused the script");
+        (Self::of_router(&router), outcome.last().to_owned())
+    }
+
+    #[track_caller]
+    fn of_router(router: &model::Router) -> Self {
         let tags = router.comments("interface wireguard");
         assert_eq!(tags.len(), 1, "not one tunnel but {tags:?}");
         let made = router.wireguard(&tags[0]).expect("a tunnel with a peer and an address");
-        let settings = Self {
+        Self {
             private_key: made.private_key,
             listen_port: made.listen_port,
             mtu: made.mtu,
@@ -51,8 +56,37 @@ impl Settings {
             keepalive: made.keepalive,
             address: made.address,
             network: made.network,
-        };
-        (settings, outcome.last().to_owned())
+        }
+    }
+
+    /// The end state of such a router that imports these scripts one after the other.
+    #[track_caller]
+    pub(crate) fn of_scripts(scripts: &[&str]) -> Self {
+        let mut router = model::Router::stock();
+        for script in scripts {
+            let outcome = router.import(script);
+            assert_eq!(outcome.error, None, "the router refused the script");
+        }
+        Self::of_router(&router)
+    }
+
+    /// The end state of such a router that then imports a rotate script, with a hub behind it that
+    /// answers both keys.
+    #[track_caller]
+    pub(crate) fn of_rotation(install: &str, rotate: &str, keys: &[String; 2]) -> Self {
+        let mut router = model::Router::stock();
+        let installed = router.import(install);
+        assert_eq!(installed.error, None, "the router refused the install script");
+        let now = Self::of_router(&router);
+        let (host, port) = now.endpoint.rsplit_once(':').expect("an endpoint");
+        router.hub.knows = keys.to_vec();
+        router.hub.public_key.clone_from(&now.hub_public_key);
+        host.clone_into(&mut router.hub.host);
+        router.hub.port = port.parse().expect("a port");
+        let outcome = router.import(rotate);
+        assert_eq!(outcome.error, None, "the router refused the rotate script");
+        assert!(outcome.last().contains("OK, handshake with the new key"), "{}", outcome.last());
+        Self::of_router(&router)
     }
 
     /// As `wg setconf` takes it.

@@ -28,12 +28,12 @@ fn a_router_reaches_as_far_as_its_settings_say() {
         fs::write(&config, with).expect("settings");
         let router = Router::of_new_location(&net, &hub, &format!("site-{n}"));
         assert!(hub.space.reaches(router.vpn_ip(), SOON), "{reach}: the hub does not reach the router");
-        let routes = router.space.ip("route show");
-        let inside = routes.lines().filter(|l| l.contains(&router.space.interface)).collect::<Vec<_>>();
+        let shown = router.space.ip("route show");
+        let inside = shown.lines().filter(|l| l.contains(&router.space.interface)).collect::<Vec<_>>();
         let whole = inside.iter().any(|l| l.starts_with("10.77.0.0/24"));
-        assert_eq!(whole, goes_further, "{reach}: {routes}");
-        assert!(whole || inside.iter().any(|l| l.starts_with(HUB_VPN_IP)), "{reach}: {routes}");
-        assert!(!inside.iter().any(|l| l.starts_with("default")), "{reach}: {routes}");
+        assert_eq!(whole, goes_further, "{reach}: {shown}");
+        assert!(whole || inside.iter().any(|l| l.starts_with(HUB_VPN_IP)), "{reach}: {shown}");
+        assert!(!inside.iter().any(|l| l.starts_with("default")), "{reach}: {shown}");
     }
 }
 

@@ -5,16 +5,17 @@ use crate::{
     access::Permission,
     commands::{
         Context, Outcome,
-        projection::{claimed, project},
+        projection::{claimed, project_with},
         provisioning::{
-            KeyRequest, check_recipients, choose_address, endpoint, install_script, lost_key, parse_address,
-            prepare, refuse_taken_key,
+            KeyRequest, SCRIPT_KEPT, ScriptKeys, check_recipients, choose_address, endpoint, install_script,
+            lost_key, parse_address, prepare, refuse_taken_key, shows_script,
         },
     },
     error::{Error, Kind},
     model::{
         Description, KeyMode, Location, LocationName, Org, Tags,
-        plan::{Plan, WantedPeer},
+        expiry::parse_expiry,
+        plan::{Extras, Plan},
     },
 };
 use std::net::Ipv4Addr;
@@ -30,6 +31,7 @@ use std::net::Ipv4Addr;
   iwas-wg location add cafe-central > cafe-central.rsc
   iwas-wg location add shop-12 --org acme --tag city=vienna --vpn-ip 10.0.0.12 > shop-12.rsc
   iwas-wg location add tower-3 --key-mode once > tower-3.rsc
+  iwas-wg location add builders --expires 30d > builders.rsc
   iwas-wg location add kiosk --no-provision
   iwas-wg --json location add cafe-central --if-not-exists")]
 pub(super) struct Args {
@@ -54,6 +56,12 @@ pub(super) struct Args {
     /// The router's own public key
     #[arg(long, value_name = "K", conflicts_with = "no_provision")]
     public_key: Option<String>,
+    /// Give the pair a preshared key as well, even where keys.preshared does not
+    #[arg(long, conflicts_with = "no_provision")]
+    preshared: bool,
+    /// Disable the peer by itself at that time: 30d, 2027-01-31 or 2027-01-31T18:00:00Z
+    #[arg(long, value_name = "T")]
+    expires: Option<String>,
     /// Make no keys yet; "peer provision" does it later
     #[arg(long)]
     no_provision: bool,
@@ -117,43 +125,53 @@ impl Wish {
 }
 
 pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
-    let wish = Wish::parse(args)?;
+    let mut wish = Wish::parse(args)?;
     let settings = ctx.enter("location add", Permission::LocationWrite)?;
     let key =
-        KeyRequest::from_flags(args.key_mode.as_deref(), args.public_key.as_deref(), settings.key_mode)?;
+        KeyRequest::from_flags(args.key_mode.as_deref(), args.public_key.as_deref(), settings.key_mode)?
+            .with_preshared(args.preshared);
+    let now = ctx.now();
+    let expires_at = args.expires.as_deref().map(|t| parse_expiry(t, now)).transpose()?;
+    wish.org = ctx.owner(wish.org.take(), Permission::LocationWrite)?;
+    let mut shows = false;
+    if !args.no_provision {
+        ctx.require(Permission::PeerWrite, wish.org.as_ref())?;
+        shows = shows_script(ctx, wish.org.as_ref(), key)?;
+    }
     let _lock = ctx.lock(&settings)?;
     let mut store = Context::store(&settings)?;
     let name = &wish.name;
 
     if let Some(existing) = store.location(name)? {
+        if !ctx.scope.covers(existing.org.as_ref()) {
+            return Err(Error::new(Kind::Conflict, format!("location name {:?} is taken", name.as_str()))
+                .hint("choose another name"));
+        }
         return there_already(args, ctx, &wish, &key, &existing);
     }
     let hub = store.hub()?;
     if !args.no_provision {
         endpoint(&settings)?;
-        refuse_taken_key(&store, key)?;
+        refuse_taken_key(&store, &ctx.scope, key)?;
     }
     let pool = settings.pool.clone().without(&claimed(&settings, &store, &hub)?);
     // A location without a peer has no address, unless one was chosen for it.
     let wants_address = !args.no_provision || wish.vpn_ip.is_some();
-    let vpn_ip =
-        if wants_address { Some(choose_address(&settings, &store, &pool, wish.vpn_ip, None)?) } else { None };
+    let vpn_ip = if wants_address {
+        Some(choose_address(&settings, &store, &ctx.scope, &pool, wish.vpn_ip, None)?)
+    } else {
+        None
+    };
     if !args.no_provision {
         check_recipients(&settings, key)?;
     }
-    let now = ctx.now();
     let mut location = Location {
-        name: name.clone(),
+        expires_at,
         org: wish.org.clone(),
         description: wish.description.clone(),
         tags: wish.tags.clone(),
         vpn_ip,
-        key_mode: key.mode,
-        public_key: None,
-        enabled: true,
-        reading: None,
-        created_at: now,
-        updated_at: now,
+        ..Location::new(name.clone(), key.mode, now)
     };
     let place = vpn_ip.map_or_else(|| "without a peer".to_owned(), |ip| format!("at {ip}"));
     if args.dry_run {
@@ -164,11 +182,16 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
 
     // Everything that can fail comes before the commit: the key, its sealing, the script.
     let prepared = if args.no_provision { None } else { prepare(ctx, &settings, &store, key)? };
-    location.public_key = prepared.as_ref().map(|p| p.public_key);
+    if let Some(prepared) = &prepared {
+        location.public_key = Some(prepared.public_key);
+        location.key_created_at = Some(now);
+        location.preshared = prepared.keys.preshared.is_some();
+    }
     let script = match vpn_ip {
         Some(ip) if !args.no_provision => {
-            let private_key = prepared.as_ref().and_then(|p| p.private_key());
-            Some(install_script(&settings, &hub, &location, ip, private_key)?)
+            let none = ScriptKeys::default();
+            let keys = prepared.as_ref().map_or(&none, |p| &p.keys);
+            Some(install_script(&settings, &hub, &location, ip, keys)?)
         }
         _ => None,
     };
@@ -187,14 +210,16 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
         }
     }
     change.insert_location(&location)?;
-    let mut difference = Plan::default();
+    let (mut difference, mut extras) = (Plan::default(), Extras::new());
     if let (Some(peer), Some(ip)) = (&prepared, vpn_ip) {
         change.insert_peer(name, ip, &peer.new_peer(), now)?;
-        difference.set_peers.push(WantedPeer::new(peer.public_key, ip));
+        difference.set_peers.push(peer.wanted(ip));
+        extras = peer.extras();
     }
     change.commit(&ctx.deed(Some(&location)))?;
 
-    let projected = if prepared.is_some() { project(ctx, &settings, &store, &difference) } else { Ok(()) };
+    let projected =
+        if prepared.is_some() { project_with(ctx, &settings, &store, &difference, extras) } else { Ok(()) };
     let said = match &prepared {
         Some(_) => format!("added {name} {place}"),
         None if key.mode == KeyMode::Router && !args.no_provision => format!(
@@ -202,7 +227,9 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
         ),
         None => format!("added {name} {place}; \"iwas-wg peer provision {name}\" makes its keys"),
     };
-    if prepared.as_ref().is_some_and(|p| p.private_key().is_some()) {
+    let said = if shows || script.is_none() { said } else { said + SCRIPT_KEPT };
+    let script = script.filter(|_| shows);
+    if shows && prepared.as_ref().is_some_and(|p| p.keys.is_secret()) {
         ctx.warn_if_public();
     }
     // The script may hold the only copy of a key: it is printed even if the rest is not in line.

@@ -39,7 +39,8 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
     let mut all = Context::store_to_read(&settings)?.locations(&ctx.scope)?;
     all.retain(|l| fits(l));
     if ctx.ui.is_json() {
-        let locations = all.iter().map(LocationReport::new).collect();
+        let now = ctx.now();
+        let locations = all.iter().map(|l| LocationReport::new(l, now)).collect();
         ctx.ui.json(&Envelope::new(LocationList { locations }))?;
         return Ok(Outcome::Done);
     }

@@ -3,6 +3,7 @@
 mod add;
 mod list;
 mod remove;
+mod rename;
 mod set;
 mod show;
 
@@ -27,6 +28,7 @@ enum Verb {
     Show(show::Args),
     Set(set::Args),
     Remove(remove::Args),
+    Rename(rename::Args),
 }
 
 pub(super) fn run(args: Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
@@ -36,6 +38,7 @@ pub(super) fn run(args: Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
         Verb::Show(args) => show::run(&args, ctx),
         Verb::Set(args) => set::run(&args, ctx),
         Verb::Remove(args) => remove::run(&args, ctx),
+        Verb::Rename(args) => rename::run(&args, ctx),
     }
 }
 
@@ -61,12 +64,13 @@ pub(super) fn report(
     script: Option<&str>,
     said: &str,
 ) -> Result<(), Error> {
+    let now = ctx.now();
     if ctx.ui.is_json() {
         return ctx.ui.json(&Envelope::new(ChangeReport {
             changed: action != "unchanged" && !dry_run,
             action,
             dry_run,
-            location: Some(LocationReport::new(location)),
+            location: Some(LocationReport::new(location, now)),
             script,
         }));
     }

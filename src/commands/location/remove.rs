@@ -6,7 +6,6 @@ use crate::{
     commands::{
         Context, Outcome,
         context::require,
-        location_names,
         projection::{check_conf, project},
     },
     error::{Error, Kind},
@@ -23,7 +22,7 @@ use crate::{
   iwas-wg location remove cafe-central --if-exists --yes")]
 pub(super) struct Args {
     /// The location
-    #[arg(value_name = "NAME", add = clap_complete::ArgValueCandidates::new(location_names))]
+    #[arg(value_name = "NAME")]
     name: String,
     /// Exit 0 if there is none
     #[arg(long)]
@@ -64,7 +63,7 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
     change.remove_location(&location, now)?;
     change.commit(&ctx.deed(Some(&location)))?;
     let mut difference = Plan::default();
-    difference.remove_peers.extend(location.public_key);
+    difference.remove_peers.extend(location.peer_keys());
     let projected =
         if location.public_key.is_some() { project(ctx, &settings, &store, &difference) } else { Ok(()) };
     drop(lock);

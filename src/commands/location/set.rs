@@ -3,10 +3,11 @@
 use super::{parse_tags, report};
 use crate::{
     access::Permission,
-    commands::{Context, Outcome, context::require, location_names, projection::project},
+    commands::{Context, Outcome, context::require, projection::project},
     error::{Error, Kind},
     model::{
         Description, LocationName, Org,
+        expiry::parse_expiry,
         location::check_tag_key,
         plan::{Plan, WantedPeer},
     },
@@ -17,10 +18,11 @@ use crate::{
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "Examples:
   iwas-wg location set cafe-central --org acme --tag city=graz
-  iwas-wg location set cafe-central --untag city --no-description")]
+  iwas-wg location set cafe-central --untag city --no-description
+  iwas-wg location set builders --expires 2027-01-31")]
 pub(super) struct Args {
     /// The location
-    #[arg(value_name = "NAME", add = clap_complete::ArgValueCandidates::new(location_names))]
+    #[arg(value_name = "NAME")]
     name: String,
     /// Organization that owns it
     #[arg(long, value_name = "O")]
@@ -40,6 +42,12 @@ pub(super) struct Args {
     /// Remove this tag (can be repeated)
     #[arg(long = "untag", value_name = "K")]
     untags: Vec<String>,
+    /// Disable the peer by itself at that time: 30d, 2027-01-31 or 2027-01-31T18:00:00Z
+    #[arg(long, value_name = "T")]
+    expires: Option<String>,
+    /// Never disable the peer by itself
+    #[arg(long, conflicts_with = "expires")]
+    no_expires: bool,
     /// End what an adopted peer may speak for besides its own address
     #[arg(long, value_name = "WHAT")]
     allowed_ips: Option<AllowedIps>,
@@ -70,22 +78,33 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
             .hint("use either --tag or --untag"));
     }
     let asked = org.is_some() || args.no_org || description.is_some() || args.no_description;
-    let asked = asked || args.allowed_ips.is_some();
+    let asked = asked || args.allowed_ips.is_some() || args.expires.is_some() || args.no_expires;
     if !asked && tags.is_empty() && args.untags.is_empty() {
         return Err(Error::new(Kind::Usage, "there is nothing to set")
             .hint("see \"iwas-wg location set --help\" for what can be set"));
     }
+    let now = ctx.now();
+    let expires_at = args.expires.as_deref().map(|t| parse_expiry(t, now)).transpose()?;
     let settings = ctx.enter("location set", Permission::LocationWrite)?;
     let _lock = ctx.lock(&settings)?;
     let mut store = Context::store(&settings)?;
     let before = require(&store, &ctx.scope, &name)?;
 
     let mut after = before.clone();
+    // Out of the caller's reach is not where a location can be put.
+    if args.no_org {
+        ctx.require(Permission::LocationWrite, None)?;
+    } else if let Some(org) = &org {
+        ctx.require(Permission::LocationWrite, Some(org))?;
+    }
     if args.no_org || org.is_some() {
         after.org = org;
     }
     if args.no_description || description.is_some() {
         after.description = description;
+    }
+    if args.no_expires || expires_at.is_some() {
+        after.expires_at = expires_at;
     }
     after.tags.retain(|k, _| !args.untags.contains(k));
     after.tags.extend(tags);
@@ -96,7 +115,7 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
         report(ctx, "unchanged", args.dry_run, &before, None, &format!("{name} is so already"))?;
         return Ok(Outcome::Done);
     }
-    after.updated_at = ctx.now();
+    after.updated_at = now;
     if args.dry_run {
         report(ctx, "updated", true, &after, None, &format!("would change {name}"))?;
         return Ok(Outcome::Done);
@@ -106,6 +125,7 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
         org: (after.org != before.org).then_some(after.org.as_ref()),
         description: (after.description != before.description).then_some(after.description.as_ref()),
         tags: (after.tags != before.tags).then_some(&after.tags),
+        expires_at: (after.expires_at != before.expires_at).then_some(after.expires_at),
     };
     change.edit_location(&name, &edit, after.updated_at)?;
     if wide.is_some() {
@@ -113,7 +133,7 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
     }
     change.commit(&ctx.deed(Some(&after)))?;
     if let Some(peer) = wide {
-        let narrow = WantedPeer::new(peer.public_key, peer.vpn_ip);
+        let narrow = WantedPeer { wider: Vec::new(), ..peer };
         let difference = Plan { set_peers: vec![narrow], ..Plan::default() };
         let projected = project(ctx, &settings, &store, &difference);
         let printed = report(ctx, "updated", false, &after, None, &format!("changed {name}"));

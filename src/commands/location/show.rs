@@ -2,7 +2,7 @@
 
 use crate::{
     access::Permission,
-    commands::{Context, Outcome, context::require, location_names},
+    commands::{Context, Outcome, context::require, status::ago},
     error::Error,
     model::{Description, LocationName, Org},
     output::json::{Envelope, LocationReport, LocationShow, state_of, time},
@@ -15,7 +15,7 @@ use crate::{
   iwas-wg --json location show cafe-central | jq -r .location.vpn_ip")]
 pub(super) struct Args {
     /// The location
-    #[arg(value_name = "NAME", add = clap_complete::ArgValueCandidates::new(location_names))]
+    #[arg(value_name = "NAME")]
     name: String,
 }
 
@@ -23,8 +23,10 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
     let name: LocationName = args.name.parse()?;
     let settings = ctx.enter("location show", Permission::LocationRead)?;
     let l = require(&Context::store_to_read(&settings)?, &ctx.scope, &name)?;
+    let now = ctx.now();
     if ctx.ui.is_json() {
-        ctx.ui.json(&Envelope::new(LocationShow { location: LocationReport::new(&l) }))?;
+        let location = LocationReport::new(&l, now);
+        ctx.ui.json(&Envelope::new(LocationShow { location }))?;
         return Ok(Outcome::Done);
     }
     let none = || "-".to_owned();
@@ -47,6 +49,23 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
         ("created", time(l.created_at)),
         ("updated", time(l.updated_at)),
     ];
+    if let Some(made) = l.key_created_at {
+        lines.push(("key made", format!("{} ({} ago)", time(made), ago(made, now))));
+    }
+    if l.preshared {
+        lines.push(("preshared key", "yes".to_owned()));
+    }
+    if let Some(end) = l.expires_at {
+        lines.push(("expires", time(end)));
+    }
+    if let Some(next) = &l.rotation {
+        lines.push(("rotating since", time(next.since)));
+        lines.push(("next key", next.public_key.to_string()));
+    }
+    if let Some(next) = &l.moving {
+        lines.push(("moving since", time(next.since)));
+        lines.push(("next address", next.vpn_ip.to_string()));
+    }
     lines.extend(l.tags.iter().map(|(k, v)| ("tag", format!("{k}={v}"))));
     for (label, value) in lines {
         ctx.ui.data(&format!("{label:<15} {value}\n"))?;

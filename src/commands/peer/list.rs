@@ -48,7 +48,8 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
     let mut allowed = allowed_ips(&store)?;
     let mut allowed = |l: &Location| allowed.remove(l.name.as_str()).unwrap_or_default();
     if ctx.ui.is_json() {
-        let peers = all.iter().map(|l| PeerReport::new(l, &allowed(l))).collect();
+        let now = ctx.now();
+        let peers = all.iter().map(|l| PeerReport::new(l, &allowed(l), now)).collect();
         ctx.ui.json(&Envelope::new(PeerList { peers }))?;
         return Ok(Outcome::Done);
     }
@@ -86,7 +87,8 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
 
 /// What each enabled peer may speak for, by the name of its location.
 fn allowed_ips(store: &Store) -> Result<HashMap<String, Vec<IpNet>>, Error> {
-    let peers = store.wanted_peers()?.into_iter();
+    // A next key, which speaks for nobody yet, is not told of here.
+    let peers = store.wanted_peers()?.into_iter().filter(|(_, peer)| peer.vpn_ip.is_some());
     Ok(peers.map(|(name, peer)| (name.to_string(), peer.allowed_ips().collect())).collect())
 }
 

@@ -3,9 +3,9 @@
 use super::list::joined;
 use crate::{
     access::Permission,
-    commands::{Context, Outcome, context::require, location_names},
+    commands::{Context, Outcome, context::require},
     error::{Error, Kind},
-    model::LocationName,
+    model::{LocationName, plan::WantedPeer},
     output::json::{Envelope, PeerReport, PeerShow, state_of, time},
 };
 use ipnet::IpNet;
@@ -17,7 +17,7 @@ use ipnet::IpNet;
   iwas-wg --json peer show cafe-central | jq -r .peer.vpn_public_key")]
 pub(super) struct Args {
     /// The location
-    #[arg(value_name = "NAME", add = clap_complete::ArgValueCandidates::new(location_names))]
+    #[arg(value_name = "NAME")]
     name: String,
 }
 
@@ -31,9 +31,10 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
             .hint(format!("run \"iwas-wg peer provision {name}\"")));
     };
     let peer = store.wanted_peer(&name)?;
-    let allowed: Vec<IpNet> = peer.iter().flat_map(|p| p.allowed_ips()).collect();
+    let allowed: Vec<IpNet> = peer.iter().flat_map(WantedPeer::allowed_ips).collect();
+    let now = ctx.now();
     if ctx.ui.is_json() {
-        ctx.ui.json(&Envelope::new(PeerShow { peer: PeerReport::new(&l, &allowed) }))?;
+        ctx.ui.json(&Envelope::new(PeerShow { peer: PeerReport::new(&l, &allowed, now) }))?;
         return Ok(Outcome::Done);
     }
     let none = || "-".to_owned();

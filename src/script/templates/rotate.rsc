@@ -78,7 +78,7 @@
     :local iwPub [:tostr [/interface wireguard peers get $iwPeer public-key]]
     :local iwEp [:tostr [/interface wireguard peers get $iwPeer endpoint-address]]
     :local iwPort [:tonum [/interface wireguard peers get $iwPeer endpoint-port]]
-    :local iwKeep [/interface wireguard peers get $iwPeer persistent-keepalive]
+    :local iwKeep [:totime [/interface wireguard peers get $iwPeer persistent-keepalive]]
     :if ([:typeof $iwKeep] != "time") do={ :set iwKeep 0s }
     :local iwAllow ""
     :foreach iwI in=[/interface wireguard peers get $iwPeer allowed-address] do={ :set iwAllow "$iwAllow,$iwI" }

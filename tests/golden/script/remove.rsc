@@ -8,7 +8,7 @@
 #         /import file-name="cafe-central.rsc"
 #       RouterOS 7.16 and later can look first, without changing anything:
 #         /import file-name="cafe-central.rsc" verbose=yes dry-run
-#       The last line it prints begins with "iwas-wg:" and says how it went.
+#       The last line it prints says how it went: "iwas-wg: OK", or what is wrong.
 :if ([:pick [/system resource get version] 0 2] = "6.") do={ :error "iwas-wg: RouterOS 6 has no WireGuard, upgrade this router to 7.1 or later first" }
 {
   :local iwTag "iwas-wg:cafe-central"

@@ -8,7 +8,7 @@
 #         /import file-name="cafe-central.rsc"
 #       RouterOS 7.16 and later can look first, without changing anything:
 #         /import file-name="cafe-central.rsc" verbose=yes dry-run
-#       The last line it prints begins with "iwas-wg:" and says how it went.
+#       The last line it prints says how it went: "iwas-wg: OK", or what is wrong.
 # Then: /file remove "cafe-central.rsc"   and   /console clear-history   (both hold the key)
 :if ([:pick [/system resource get version] 0 2] = "6.") do={ :error "iwas-wg: RouterOS 6 has no WireGuard, upgrade this router to 7.1 or later first" }
 {
@@ -55,7 +55,7 @@
     :local iwPub [:tostr [/interface wireguard peers get $iwPeer public-key]]
     :local iwEp [:tostr [/interface wireguard peers get $iwPeer endpoint-address]]
     :local iwPort [:tonum [/interface wireguard peers get $iwPeer endpoint-port]]
-    :local iwKeep [/interface wireguard peers get $iwPeer persistent-keepalive]
+    :local iwKeep [:totime [/interface wireguard peers get $iwPeer persistent-keepalive]]
     :if ([:typeof $iwKeep] != "time") do={ :set iwKeep 0s }
     :local iwAllow ""
     :foreach iwI in=[/interface wireguard peers get $iwPeer allowed-address] do={ :set iwAllow "$iwAllow,$iwI" }

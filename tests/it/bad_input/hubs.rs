@@ -63,7 +63,7 @@ fn settings() -> Vec<Case> {
         list(edited!("\"wg0\"", "\"wg 0\""), "is not the name of a network interface"),
         list(edited!("\"stored\"", "\"somewhere\""), "use stored, once or router"),
         list(edited!("offline_after = 180", "offline_after = -1"), "is not a number from 1 to 86400"),
-        list(edited!("[heartbeat]", "[access]\nanna = 1\n[heartbeat]"), "is not supported by this version"),
+        list(edited!("[heartbeat]", "[access]\nanna = 1\n[heartbeat]"), "unknown setting \"access.anna\""),
         list(edited!("[keys]", "keys = 1\n[keyz]"), "config.toml line"),
         list(
             Found::Changed(|root| fs::write(config(root), b"\xff\xfe").expect("write")),

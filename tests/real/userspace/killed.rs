@@ -2,11 +2,12 @@
 //! third place: afterwards `sync` alone makes store, interface and conf equal.
 
 use crate::{
-    bench::{aloud, missing, ready, skip},
-    hub::Hub,
+    bench::{aloud, missing, ready, run, skip},
+    hub::{HUB_VPN_IP, Hub},
     netns::Net,
+    router::Router,
 };
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{collections::BTreeMap, fs, path::Path, time::Duration};
 
 /// Calls that change something outside the process, or ask the interface.
 const CALLS: &str = "socket,connect,sendto,recvfrom,write,pwrite64,fsync,fdatasync,rename,renameat,renameat2,\
@@ -42,6 +43,56 @@ fn a_kill_at_any_call_leaves_what_sync_brings_in_line() {
     }
     assert!(killed > 100, "only {killed} instants were found");
     aloud(&format!("killed at {killed} instants beside a real interface, nothing lost"));
+}
+
+/// The moment that counts most: the next key has shaken hands, and the hub is killed on its way to
+/// giving it the address. The router is heard afterwards, whatever it takes `sync` to do.
+#[test]
+fn a_kill_while_the_address_moves_to_a_next_key_loses_no_router() {
+    let Some(backend) = ready() else { return };
+    if let Some(reason) = missing(&["strace"]) {
+        return skip(&reason);
+    }
+    let net = Net::new();
+    let hub = Hub::up(&net, backend);
+    let mut router = Router::of_new_location(&net, &hub, "cafe");
+    let log = tempfile::NamedTempFile::new().expect("temporary file");
+    turn(&hub, &mut router);
+    let mut killed = 0;
+    let undisturbed = calls(&hub, log.path(), "heartbeat");
+    assert!(router.is_heard());
+    for (call, count) in undisturbed {
+        for n in 1..=count {
+            turn(&hub, &mut router);
+            let inject = format!("inject={call}:signal=KILL:when={n}");
+            // Where less is left to do than in the first run, the call may never come.
+            let _ = hub.traced(&["-o", "/dev/null", "-e", &inject], "heartbeat").output();
+            hub.ok("sync");
+            hub.ok("sync --check");
+            assert!(hub.location("cafe")["rotating_since"].is_null(), "heartbeat with {inject}");
+            assert_equal(&hub, &format!("heartbeat with {inject}"));
+            assert!(router.is_heard(), "not heard after heartbeat with {inject}: {:#?}", hub.peers());
+            killed += 1;
+        }
+    }
+    assert!(killed > 50, "only {killed} instants were found");
+    aloud(&format!("killed at {killed} instants while the address moved to a next key, no router lost"));
+}
+
+/// Begins a rotation and has the router use its next key.
+fn turn(hub: &Hub, router: &mut Router) {
+    let old = hub.key_of("cafe");
+    hub.ok("peer rotate cafe");
+    let rotate = hub.ok("script render cafe --kind rotate");
+    let key = rotate.lines().find_map(|l| l.trim().strip_prefix(":local iwKey ")).expect("the next key");
+    key.trim_matches('"').clone_into(&mut router.settings.private_key);
+    let file = hub.root().join("next.key");
+    fs::write(&file, &router.settings.private_key).expect("key");
+    let mut wg = router.space.command("wg");
+    run(wg.args(["set", &router.space.interface, "private-key"]).arg(&file));
+    router.space.reaches(HUB_VPN_IP, Duration::ZERO);
+    let next = hub.peers().into_keys().find(|k| *k != old).expect("a next key");
+    hub.wait_for_handshake(&next);
 }
 
 /// A location that can be removed, a name that is free, and a stranger's hand for `sync`.
