@@ -11,6 +11,7 @@
 mod addresses;
 mod audit;
 mod backup;
+mod conf_seen;
 mod history;
 mod life;
 mod locations;
@@ -18,6 +19,7 @@ mod migrate;
 mod readings;
 mod secrets;
 
+pub use conf_seen::ConfSeen;
 pub use addresses::{Choice, Exhausted};
 pub use audit::{Broken, Query};
 pub use history::{Announcement, Past};
