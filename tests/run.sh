@@ -31,6 +31,11 @@ needed=(
   strace:strace
   cc:gcc
   python3:python3
+  zsh:zsh
+  fish:fish
+  mandoc:mandoc
+  jq:jq
+  script:bsdutils
   sudo:sudo
   useradd:passwd
   setpriv:util-linux

@@ -197,14 +197,13 @@ pub const KNOWN: &[Section] = &[
                 "preshared",
                 None,
                 "false",
-                "Whether new peers get a preshared key besides their own, sealed like private keys.",
+                "Whether every new key comes with a preshared key, as a margin against quantum computers.",
             ),
             key(
                 "rotate_timeout",
                 None,
                 r#""24h""#,
-                "How long a next key of \"iwas-wg peer rotate\" waits for its handshake before it is given up: \
-                 seconds, or with m, h, d, w behind the number.",
+                "How long the next key of \"iwas-wg peer rotate\" may wait for its first handshake.",
             ),
         ],
     },
@@ -227,33 +226,37 @@ pub const KNOWN: &[Section] = &[
                  while empty.",
             ),
             key(
-                "on_change",
-                None,
-                "[]",
-                "A program and its arguments, run after a heartbeat that saw a change, without a shell. It is told \
-                 all changes as JSON on its standard input and counts in its environment; if it fails, again by \
-                 the next heartbeat.",
-            ),
-            key("on_change_timeout", None, "30", "Seconds after which that program is ended, 1 to 3600."),
-            key(
                 "confirm",
                 None,
                 "1",
                 "How many heartbeats in a row must see a change before it is announced, 1 to 1000.",
             ),
-            key("keep_history", None, "400", "Days for which changes of state are kept, 1 to 36500."),
+            key("keep_history", None, "400", "Days that the history of the sites is kept, 1 to 36500."),
+            key(
+                "on_change",
+                None,
+                "[]",
+                "A program and its arguments, run after each heartbeat that saw a change: never through a shell. \
+                 The changes come as JSON on its standard input, counts in its environment; it is run again at the \
+                 next heartbeat until it succeeds.",
+            ),
+            key("on_change_timeout", None, "30", "Seconds that this program may take, 1 to 3600."),
         ],
     },
     Section {
         name: "access",
-        about: "Who may do what. [access.roles] names roles, each a list of permissions; each [[access.grants]] gives \
-                a user or a group a role, for the locations of one org where it names one. As soon as there is a \
-                role or a grant, only root itself and those who are granted something can use the hub.",
+        about: "Who may do what. As soon as the section has a grant or a role, only root itself and those who are \
+                granted something can use the hub, through sudo(8) or doas(1). \"iwas-wg access whoami\" says what \
+                that is.\n\n\
+                [[access.grants]] gives to one user or group a role, for all locations or for those of one org. \
+                Built-in roles are admin, org-admin, location-manager and viewer. [access.roles] makes further \
+                ones, each a list of permissions: net:location:read, net:location:write, net:peer:write, \
+                net:router:script, net:hub:admin, net:audit:read.",
         keys: &[key(
             "syslog",
             None,
             r#""""#,
-            "A socket, such as /dev/log, that gets a copy of every record; none while empty.",
+            "A socket, such as /dev/log, that gets a copy of every record of the audit; none while empty.",
         )],
     },
 ];

@@ -85,7 +85,7 @@ fn every_example_of_the_manual_works_as_it_is_written() {
         let output = try_out(&net, backend, example);
         if !output.status.success() {
             let said = [output.stdout, output.stderr].concat();
-            failed += &format!("{command}: {example}\n{}\n", String::from_utf8_lossy(&said));
+            failed.extend([command, ": ", example, "\n", &String::from_utf8_lossy(&said), "\n"]);
         }
     }
     assert!(failed.is_empty(), "{failed}");

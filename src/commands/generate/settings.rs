@@ -20,6 +20,18 @@ mode = "once"
 
 [heartbeat]
 metrics_file = "/var/lib/prometheus/node-exporter/iwas-wg.prom"
+
+[access.roles]
+night-shift = ["net:location:read", "net:peer:write"]
+
+[[access.grants]]
+group = "noc"
+role  = "night-shift"
+
+[[access.grants]]
+user = "anna"
+role = "org-admin"
+org  = "acme"
 "#;
 
 pub(super) fn page() -> String {
@@ -62,7 +74,7 @@ pub(super) fn page() -> String {
          than root it is $XDG_CONFIG_HOME/iwas-wg/config.toml.",
     );
     page.section("EXAMPLES");
-    page.paragraph("A large fleet whose keys the hub does not keep:");
+    page.paragraph("A large fleet whose keys the hub does not keep, and two kinds of helpers:");
     page.verbatim(EXAMPLE.lines());
     page.see_also(&["iwas-wg(8)", "iwas-wg-init(8)", "iwas-wg-doctor(8)", "wg-quick(8)"].map(str::to_owned));
     page.finish()
