@@ -156,15 +156,15 @@ pub fn create(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FsError> {
 /// # Errors
 /// [`FsError`]; the old content is then still there.
 pub fn replace(path: &Path, bytes: &[u8], mode: u32) -> Result<bool, FsError> {
-    replace_marked(path, bytes, mode).map(|written| written.is_some())
+    replace_marked(path, bytes, mode).map(|(written, _)| written)
 }
 
-/// As [`replace`]; tells by which mark the new file is known again, if it was written and nobody
-/// has put another in its place since.
+/// As [`replace`]; tells by which mark the file is known again, if it was written and nobody has
+/// put another in its place since.
 ///
 /// # Errors
 /// As [`replace`].
-pub fn replace_marked(path: &Path, bytes: &[u8], mode: u32) -> Result<Option<Option<Mark>>, FsError> {
+pub fn replace_marked(path: &Path, bytes: &[u8], mode: u32) -> Result<(bool, Option<Mark>), FsError> {
     let fail = failed("write", path);
     let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let before = match plain(&target).and_then(|_| File::open(&target)) {
@@ -172,7 +172,7 @@ pub fn replace_marked(path: &Path, bytes: &[u8], mode: u32) -> Result<Option<Opt
             let mut content = zeroize::Zeroizing::new(Vec::new());
             file.read_to_end(&mut content).map_err(&fail)?;
             if content.as_slice() == bytes {
-                return Ok(None);
+                return Ok((false, None));
             }
             Some(file.metadata().map_err(&fail)?)
         }
@@ -201,7 +201,7 @@ pub fn replace_marked(path: &Path, bytes: &[u8], mode: u32) -> Result<Option<Opt
     let written = temp.as_file().metadata().map(|m| Mark::from(&m)).map_err(&fail)?;
     temp.persist(&target).map_err(|e| fail(e.error))?;
     sync_parent(&target).map_err(fail)?;
-    Ok(Some(Mark::of(&target).filter(|m| m.has_content_of(&written))))
+    Ok((true, Mark::of(&target).filter(|m| m.has_content_of(&written))))
 }
 
 /// Removes temporary files of ours that a killed process left in a directory. Only for holders of

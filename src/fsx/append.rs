@@ -148,7 +148,11 @@ mod tests {
     fn file(dir: &Path, size: usize) -> (PathBuf, Mark) {
         let path = dir.join("wg0.conf");
         super::super::create(&path, &vec![b'x'; size], 0o640).expect("create");
-        File::options().write(true).open(&path).and_then(|f| f.set_modified(SystemTime::now())).expect("time");
+        File::options()
+            .write(true)
+            .open(&path)
+            .and_then(|f| f.set_modified(SystemTime::now()))
+            .expect("time");
         let mark = Mark::of(&path).expect("mark");
         (path, mark)
     }

@@ -3,7 +3,7 @@
 //! It is a memory and not a truth: it counts only while the very file still lies there, and each
 //! committed change puts it one step behind. Whoever doubts it reads the conf.
 
-use super::{Store, StoreError};
+use super::{Change, Store, StoreError};
 use crate::{fsx::Mark, model::PublicKey};
 use ipnet::Ipv4Net;
 use rusqlite::OptionalExtension;
@@ -23,6 +23,14 @@ pub struct ConfSeen {
     pub spare: Option<Mark>,
 }
 
+impl Change<'_> {
+    /// The conf that is known may not be what the store wants once this change is committed.
+    pub(super) fn put_conf_behind(&self) -> Result<(), StoreError> {
+        self.prepare_cached("UPDATE conf_seen SET behind = behind + 1")?.execute([])?;
+        Ok(())
+    }
+}
+
 impl Store {
     /// What is known of the conf, and how many changes were committed since. `None` if nothing is.
     ///
@@ -38,7 +46,8 @@ impl Store {
             .optional()?;
         // One that cannot be read is none: it was only a memory.
         Ok(raw.and_then(|(mark, purpose, behind, claimed, foreign, spare)| {
-            let claimed = claimed.split(',').filter(|n| !n.is_empty()).map(str::parse).collect::<Result<_, _>>();
+            let claimed =
+                claimed.split(',').filter(|n| !n.is_empty()).map(str::parse).collect::<Result<_, _>>();
             let (keys, _) = foreign.as_chunks();
             let seen = ConfSeen {
                 mark: mark.parse().ok()?,
@@ -55,7 +64,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`] if writing fails.
-    pub fn note_conf(&mut self, seen: &ConfSeen) -> Result<(), StoreError> {
+    pub fn note_conf(&self, seen: &ConfSeen) -> Result<(), StoreError> {
         let claimed = seen.claimed.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
         let foreign: Vec<u8> = seen.foreign.iter().flat_map(|k| *k.as_bytes()).collect();
         self.lightly(|conn| {
@@ -77,13 +86,17 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`] if writing fails.
-    pub fn forget_conf(&mut self) -> Result<(), StoreError> {
+    pub fn forget_conf(&self) -> Result<(), StoreError> {
+        // Most of the time there is nothing, and nothing to write then.
+        if self.conf_seen()?.is_none() {
+            return Ok(());
+        }
         self.lightly(|conn| conn.execute("DELETE FROM conf_seen", []))
     }
 
     /// Writes what a power cut may take away again, without waiting for the disk.
     fn lightly(
-        &mut self,
+        &self,
         write: impl FnOnce(&rusqlite::Connection) -> rusqlite::Result<usize>,
     ) -> Result<(), StoreError> {
         self.conn.pragma_update(None, "synchronous", "NORMAL")?;

@@ -19,9 +19,9 @@ mod migrate;
 mod readings;
 mod secrets;
 
-pub use conf_seen::ConfSeen;
 pub use addresses::{Choice, Exhausted};
 pub use audit::{Broken, Query};
+pub use conf_seen::ConfSeen;
 pub use history::{Announcement, Past};
 pub use life::SealedKeys;
 pub use locations::{Edit, NewPeer};
