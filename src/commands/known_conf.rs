@@ -21,8 +21,7 @@ const FOREIGN_MOST: usize = 1000;
 
 /// What an `[Interface]` is compared with.
 fn purpose(settings: &Settings, hub: &Hub) -> String {
-    let (conf, port) = (settings.conf.display(), settings.listen_port);
-    format!("{} {} {port} {conf}", hub.public_key, hub_address(settings))
+    format!("{} {} {}", hub.public_key, hub_address(settings), settings.listen_port)
 }
 
 /// The conf, if it is still the one that was found to be as wanted, so many changes ago.
