@@ -41,11 +41,6 @@ needed=(
   setpriv:util-linux
   age:age
   ssh-keygen:openssh-client
-  zsh:zsh
-  fish:fish
-  mandoc:mandoc
-  jq:jq
-  script:bsdutils
 )
 missing=()
 for entry in "${needed[@]}"; do

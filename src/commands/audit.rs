@@ -54,7 +54,7 @@ struct ListArgs {
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "Examples:
   iwas-wg audit verify
-  iwas-wg audit verify --end 4711:5f1c...")]
+  iwas-wg audit verify --end \"$(cat audit.end)\"")]
 struct VerifyArgs {
     /// An end that was noted before: the chain must still go through it
     #[arg(long, value_name = "N:HASH")]

@@ -76,7 +76,8 @@ fn page(path: &[&Command]) -> String {
         match title {
             "Examples" => examples = Some(lines),
             // The program's own help has a short form of the table below.
-            "Exit status" => statuses = Some(lines).filter(|_| !is_program),
+            "Exit status" if is_program => {}
+            "Exit status" => statuses = pairs(&lines, " "),
             _ => {
                 page.section(&title.to_uppercase());
                 list(&mut page, &lines);
@@ -85,13 +86,18 @@ fn page(path: &[&Command]) -> String {
     }
 
     page.section("EXIT STATUS");
-    match statuses {
-        Some(lines) => list(&mut page, &lines),
-        None => {
-            for kind in Kind::ALL {
-                page.term(vec![bold(kind.exit().to_string())], &sentence(kind.meaning()));
-            }
+    let mut all = statuses.unwrap_or_default();
+    // A command that says what 0 means has a table of its own; others add to that of all.
+    let is_whole = all.iter().any(|(code, _)| code == "0");
+    for kind in Kind::ALL.iter().filter(|_| !is_whole) {
+        let code = kind.exit().to_string();
+        if all.iter().all(|(other, _)| *other != code) {
+            all.push((code, kind.meaning().to_owned()));
         }
+    }
+    all.sort_by_key(|(code, _)| code.parse::<u8>().ok());
+    for (code, meaning) in &all {
+        page.term(vec![bold(code)], &sentence(meaning));
     }
 
     page.section("ENVIRONMENT");
@@ -123,8 +129,8 @@ fn sentence(text: &str) -> String {
     format!("{text}{end}")
 }
 
-/// Lines of `term  meaning` as terms, with what is indented further; other lines as they are.
-fn list(page: &mut Page, lines: &[&str]) {
+/// Lines of term, gap and meaning, with what is indented further; `None` if they are others.
+fn pairs(lines: &[&str], gap: &str) -> Option<Vec<(String, String)>> {
     let mut joined: Vec<String> = Vec::new();
     for line in lines {
         match joined.last_mut().filter(|_| line.starts_with("    ")) {
@@ -132,11 +138,16 @@ fn list(page: &mut Page, lines: &[&str]) {
             None => joined.push(line.trim().to_owned()),
         }
     }
-    let pairs: Option<Vec<_>> = joined.iter().map(|l| l.split_once("  ")).collect();
-    match pairs {
+    let pair = |l: &String| l.split_once(gap).map(|(term, text)| (term.to_owned(), text.trim().to_owned()));
+    joined.iter().map(pair).collect()
+}
+
+/// Lines of `term  meaning` as terms; other lines as they are.
+fn list(page: &mut Page, lines: &[&str]) {
+    match pairs(lines, "  ") {
         Some(pairs) => {
             for (term, meaning) in pairs {
-                page.term(vec![bold(term)], &sentence(meaning.trim()));
+                page.term(vec![bold(term)], &sentence(&meaning));
             }
         }
         None => page.verbatim(lines.iter().map(|l| l.strip_prefix("  ").unwrap_or(l))),
