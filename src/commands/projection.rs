@@ -249,14 +249,38 @@ pub(super) fn open_preshared(
     Ok(opener.open_preshared(&sealed)?)
 }
 
-/// What the store wants of the interface.
-pub(super) fn wanted(settings: &Settings, store: &Store, hub: &Hub) -> Result<Wanted, Error> {
-    Ok(Wanted {
+/// What is wanted of the interface itself, without any peers.
+pub(super) fn wanted_interface(settings: &Settings, hub: &Hub) -> Wanted {
+    Wanted {
         public_key: hub.public_key,
         listen_port: settings.listen_port,
         address: hub_address(settings),
+        peers: Vec::new(),
+        retired: HashSet::new(),
+    }
+}
+
+/// Whether the conf differs from the store: 1 if it does or cannot be read, else 0. For holders of
+/// the lock: one that does not is remembered.
+pub(super) fn conf_drift(settings: &Settings, store: &Store, hub: &Hub) -> u64 {
+    if known_conf::known(settings, store, hub, 0).is_some() {
+        return 0;
+    }
+    match plan_conf(settings, store, hub, &HashSet::new()) {
+        Ok(plan) if !plan.rewrite.changed => {
+            known_conf::note(settings, store, hub, &plan, plan.mark);
+            0
+        }
+        _ => 1,
+    }
+}
+
+/// What the store wants of the interface.
+pub(super) fn wanted(settings: &Settings, store: &Store, hub: &Hub) -> Result<Wanted, Error> {
+    Ok(Wanted {
         peers: store.wanted_peers()?.into_iter().map(|(_, peer)| peer).collect(),
         retired: store.retired_keys()?,
+        ..wanted_interface(settings, hub)
     })
 }
 
