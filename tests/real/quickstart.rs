@@ -11,7 +11,10 @@ use std::{
 
 /// The demonstration with a directory of its own for temporary files.
 fn start(temporary: &Path) -> (Child, BufReader<ChildStdout>) {
-    let mut command = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/quickstart.sh"));
+    // A shell that was started with Control-C ignored, as in the background, can never heed it.
+    let mut command = Command::new("env");
+    command
+        .args(["--default-signal=INT,TERM", concat!(env!("CARGO_MANIFEST_DIR"), "/examples/quickstart.sh")]);
     command.env("TMPDIR", temporary).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
     let mut child = command.spawn().expect("start quickstart.sh");
     let output = BufReader::new(child.stdout.take().expect("its output"));

@@ -22,8 +22,9 @@ for dir in /etc /var/lib /var/backups /root /usr/local/bin; do
   mkdir -p "$layers/upper$dir" "$layers/work$dir"
   mount -t overlay overlay -o "lowerdir=$dir,upperdir=$layers/upper$dir,workdir=$layers/work$dir" "$dir"
 done
-mount -t tmpfs tmpfs /tmp
 cp "$layers"/iwas-wg /usr/local/bin/iwas-wg
+# Last, since the checkout itself may lie below it.
+mount -t tmpfs tmpfs /tmp
 # Whatever the machine has of its own is not seen.
 rm -rf /etc/iwas-wg /var/lib/iwas-wg /etc/wireguard
 mkdir -p /root/.ssh /root/.config/fish/completions /tmp/here
