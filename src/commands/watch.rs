@@ -8,6 +8,7 @@ use crate::{
     access::Permission,
     env::signals::Stop,
     error::{Error, Kind},
+    model::State,
     output::{
         Key, Screen,
         changes::WatchEvent,
@@ -114,7 +115,7 @@ fn lines(
 
 fn tell(ctx: &mut Context<'_>, change: &Change) -> Result<(), Error> {
     let at = time(change.at);
-    let (from, to) = (change.from.map(|s| s.as_str()), change.to.map(|s| s.as_str()));
+    let (from, to) = (change.from.map(State::as_str), change.to.map(State::as_str));
     if ctx.ui.is_json() {
         let (name, org) = (change.name.as_str(), change.org.as_deref());
         return ctx.ui.json(&Envelope::new(WatchEvent::Change { at, name, org, from, to }));

@@ -146,7 +146,6 @@ impl Screen {
                 queue!(out, SetAttribute(Attribute::Reverse))?;
             }
             match ink {
-                Ink::Plain => {}
                 Ink::Bold => queue!(out, SetAttribute(Attribute::Bold))?,
                 Ink::Good if self.color => queue!(out, SetForegroundColor(Color::Green))?,
                 Ink::Bad if self.color => queue!(out, SetForegroundColor(Color::Red))?,

@@ -10,6 +10,7 @@ mod adoption;
 mod bench;
 mod boundary;
 mod browser;
+mod history;
 mod hub;
 mod kernel;
 mod manual;

@@ -173,20 +173,20 @@ fn a_pipe_gets_a_line_for_each_change() {
     assert!(router.is_heard());
     let mut watch = hub.program("--json watch --interval 0.5").stdout(Stdio::piped()).spawn().expect("watch");
     let mut lines = BufReader::new(watch.stdout.take().expect("its output")).lines();
-    let mut next = || -> serde_json::Value {
+    let mut line = || -> serde_json::Value {
         serde_json::from_str(&lines.next().expect("a line").expect("a line")).expect("JSON")
     };
-    let start = next();
+    let start = line();
     assert_eq!((&start["event"], &start["counts"]["online"]), (&"start".into(), &1.into()), "{start}");
     router.stop();
-    let dark = next();
+    let dark = line();
     assert_eq!(
         (&dark["name"], &dark["from"], &dark["to"]),
         (&"cafe".into(), &"online".into(), &"offline".into())
     );
     router.start();
     assert!(router.is_heard());
-    let back = next();
+    let back = line();
     assert_eq!((&back["name"], &back["to"]), (&"cafe".into(), &"online".into()), "{back}");
     // The very times that the record has.
     hub.ok("heartbeat");

@@ -5,11 +5,12 @@ use super::{
     fleet::Fleet,
 };
 use crate::{
-    model::{Location, State},
+    model::{Location, Org, State},
     output::{Ink, Key, Line, json::state_of},
     settings::Settings,
 };
 use jiff::Timestamp;
+use std::fmt::Write as _;
 
 /// Lines that are no rows: counts, headings, and the keys at the foot.
 const FRAME: usize = 3;
@@ -240,7 +241,8 @@ impl Columns {
             name = self.name
         );
         if self.wide {
-            line += &format!(
+            let _ = write!(
+                line,
                 "  {:<15}  {:>10}  {:>10}  {:<org$}",
                 "ADDRESS",
                 title("RECEIVED", Order::Received),
@@ -268,7 +270,7 @@ impl Columns {
         if self.wide {
             let address = l.vpn_ip.map(|a| a.to_string()).unwrap_or_default();
             let (rx, tx) = reading.map_or_else(Default::default, |r| (size(r.rx_bytes), size(r.tx_bytes)));
-            let org = fit(l.org.as_ref().map(|o| o.as_str()).unwrap_or_default(), self.org);
+            let org = fit(l.org.as_ref().map(Org::as_str).unwrap_or_default(), self.org);
             let text = format!("  {address:<15}  {rx:>10}  {tx:>10}  {org:<width$}", width = self.org);
             pieces.push((text, Ink::Plain));
         }
