@@ -31,6 +31,11 @@ needed=(
   strace:strace
   cc:gcc
   python3:python3
+  zsh:zsh
+  fish:fish
+  mandoc:mandoc
+  jq:jq
+  script:bsdutils
   tmux:tmux
   chromium:chromium
   sudo:sudo
@@ -38,11 +43,6 @@ needed=(
   setpriv:util-linux
   age:age
   ssh-keygen:openssh-client
-  zsh:zsh
-  fish:fish
-  mandoc:mandoc
-  jq:jq
-  script:bsdutils
 )
 missing=()
 for entry in "${needed[@]}"; do

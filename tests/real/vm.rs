@@ -86,7 +86,7 @@ fn obstacle() -> Option<String> {
 }
 
 /// The words that choose the tests which run in the machine, several at once: most of them wait.
-const CHOICE: [&str; 14] = [
+const CHOICE: [&str; 18] = [
     "--test-threads=4",
     "--include-ignored",
     "--skip",
@@ -101,6 +101,10 @@ const CHOICE: [&str; 14] = [
     "browser::",
     "--skip",
     "monitoring::",
+    "--skip",
+    "manual::",
+    "--skip",
+    "shells::",
 ];
 
 fn tests_inside() -> usize {
