@@ -33,14 +33,12 @@ pub struct Window {
 }
 
 impl Window {
-    /// The parts of equal length, up to rounding, that a timeline of `n` cells has.
-    fn cells(self, n: usize) -> impl Fn(usize) -> i64 {
+    /// Where the parts of equal length begin, up to rounding, that a timeline of `n` cells has,
+    /// and where the last one ends.
+    fn bounds(self, n: usize) -> Vec<i64> {
+        let parts = i128::try_from(n.max(1)).unwrap_or(1);
         let span = i128::from(self.until - self.from);
-        let n = i128::try_from(n.max(1)).unwrap_or(1);
-        move |i| {
-            let i = i128::try_from(i).unwrap_or(n);
-            self.from + i64::try_from(span * i / n).unwrap_or(0)
-        }
+        (0..=parts).map(|i| self.from + i64::try_from(span * i / parts).unwrap_or(0)).collect()
     }
 }
 
@@ -201,15 +199,15 @@ impl Cell {
 /// A site's window in `n` cells.
 pub fn timeline(stretches: &[Stretch], window: Window, n: usize) -> Vec<Cell> {
     let mut cells = vec![Cell::default(); n];
-    let begin = window.cells(n);
+    let begin = window.bounds(n);
     let mut i = 0;
     for s in stretches.iter().filter(|s| matches!(s.state, State::Online | State::Offline)) {
-        while i < n && begin(i + 1) <= s.from {
+        while i < n && begin[i + 1] <= s.from {
             i += 1;
         }
         let mut j = i;
-        while j < n && begin(j) < s.until {
-            let seconds = s.until.min(begin(j + 1)) - s.from.max(begin(j));
+        while j < n && begin[j] < s.until {
+            let seconds = s.until.min(begin[j + 1]) - s.from.max(begin[j]);
             match s.state {
                 State::Online => cells[j].online += seconds,
                 _ => cells[j].offline += seconds,
