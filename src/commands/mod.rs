@@ -18,6 +18,7 @@ mod generate;
 mod heartbeat;
 mod history;
 mod init;
+mod known_conf;
 mod location;
 mod making;
 mod past;

@@ -2,10 +2,10 @@
 //!
 //! A failure here never takes the commit back: it becomes exit 9, and `sync` mends it.
 
-use super::Context;
+use super::{Context, known_conf};
 use crate::{
     error::{Error, Kind},
-    fsx,
+    fsx::{self, Mark},
     model::{
         PresharedKey, PrivateKey, PublicKey, Reserved,
         plan::{self, Extras, Plan, Wanted},
@@ -57,23 +57,31 @@ pub(super) struct ConfPlan {
     pub(super) overwriting: Option<Overwriting>,
     /// wg-quick(8) adds no routes.
     pub(super) table_off: bool,
+    /// Networks that the foreign peers hold.
+    pub(super) claimed: Vec<Ipv4Net>,
+    /// Whether the file ends in a plain line, so that more can simply go behind it.
+    pub(super) plain: bool,
+    /// The file that was read, if it is known again.
+    mark: Option<Mark>,
 }
 
 impl ConfPlan {
-    /// Writes the file if it differs.
+    /// Writes the file if it differs, and remembers that it is as wanted now.
     ///
     /// # Errors
     /// [`Kind::Denied`] without permission, else [`Kind::Device`]: the store is not to blame.
-    pub(super) fn save(&self, settings: &Settings) -> Result<(), Error> {
+    pub(super) fn save(&self, settings: &Settings, store: &Store, hub: &Hub) -> Result<(), Error> {
         if !self.rewrite.changed {
+            known_conf::note(settings, store, hub, self, self.mark);
             return Ok(());
         }
         let dir = settings.conf.parent().map_or(Ok(()), |dir| fsx::create_dir(dir, 0o700));
-        let saved = dir.and_then(|()| fsx::replace(&settings.conf, &self.rewrite.text, 0o600));
-        saved.map(|_| ()).map_err(|e| match Error::from(e) {
-            e if e.kind == Kind::Failed => e.as_kind(Kind::Device),
-            e => e,
-        })
+        let saved = dir.and_then(|()| fsx::replace_marked(&settings.conf, &self.rewrite.text, 0o600));
+        let (_, mark) = saved.map_err(of_the_conf)?;
+        // It is not the beginning of this one any more, and may hold what had to go.
+        fsx::drop_spare(&settings.conf);
+        known_conf::note(settings, store, hub, self, mark);
+        Ok(())
     }
 
     /// Warns of what other hands have put into the file.
@@ -93,15 +101,24 @@ impl ConfPlan {
     }
 }
 
-/// The conf as it is with a right `[Interface]`, and whether it differs from the file.
-fn current_conf(settings: &Settings, hub: &Hub) -> Result<(Conf, bool), Error> {
-    let there = fsx::read(&settings.conf)?.map(Zeroizing::new);
+/// What becomes of a failure to write the conf.
+fn of_the_conf(e: fsx::FsError) -> Error {
+    match Error::from(e) {
+        e if e.kind == Kind::Failed => e.as_kind(Kind::Device),
+        e => e,
+    }
+}
+
+/// The conf as it is with a right `[Interface]`, whether it differs from the file, and the mark of
+/// that.
+fn current_conf(settings: &Settings, hub: &Hub) -> Result<(Conf, bool, Option<Mark>), Error> {
+    let there = fsx::read_marked(&settings.conf)?;
     let is_new = there.is_none();
-    let bytes = match there {
-        Some(bytes) => bytes,
-        None => Conf::new_hub(&hub_key(settings, hub)?, hub_address(settings), settings.listen_port),
+    let (bytes, mark) = match there {
+        Some((bytes, mark)) => (Zeroizing::new(bytes), mark),
+        None => (Conf::new_hub(&hub_key(settings, hub)?, hub_address(settings), settings.listen_port), None),
     };
-    let conf = Conf::parse(&bytes).map_err(|e| in_conf(settings, e.into()))?;
+    let conf = Conf::parse_owned(bytes).map_err(|e| in_conf(settings, e.into()))?;
     // The next boot with the standard tools must bring up this hub and no other.
     let wanted = InterfaceWanted {
         public_key: hub.public_key,
@@ -110,31 +127,32 @@ fn current_conf(settings: &Settings, hub: &Hub) -> Result<(Conf, bool), Error> {
     };
     let key = if conf.has_wrong_key(&wanted) { Some(hub_key(settings, hub)?) } else { None };
     match conf.with_interface(&wanted, key.as_ref()) {
-        None => Ok((conf, is_new)),
-        Some(text) => Ok((Conf::parse(&text).map_err(|e| in_conf(settings, e.into()))?, true)),
+        None => Ok((conf, is_new, mark)),
+        Some(text) => Ok((Conf::parse_owned(text).map_err(|e| in_conf(settings, e.into()))?, true, None)),
     }
 }
 
 /// Addresses that peers of the conf hold which the store does not know: not to be handed out.
 pub(super) fn claimed(settings: &Settings, store: &Store, hub: &Hub) -> Result<Vec<Reserved>, Error> {
-    let (conf, _) = current_conf(settings, hub)?;
     let network = settings.pool.network();
-    // One query for all instead of one for each peer of the conf.
-    let known = store.peer_keys()?;
-    let mut claimed = Vec::new();
-    for peer in conf.peers().into_iter().filter(|p| !known.contains(&p.public_key)) {
-        let nets = peer.allowed_ips.iter().filter_map(|net| match net {
-            IpNet::V4(net) if network.contains(net) && net.prefix_len() > network.prefix_len() => Some(*net),
-            _ => None,
-        });
-        claimed.extend(nets.map(Reserved::from));
-    }
-    Ok(claimed)
+    let nets = if let Some(seen) = known_conf::known(settings, store, hub, 0) {
+        seen.claimed
+    } else {
+        let (conf, ..) = current_conf(settings, hub)?;
+        // One query for all instead of one for each peer of the conf.
+        let known = store.peer_keys()?;
+        conf.networks(|key| !known.contains(key))
+    };
+    let inside = |net: &Ipv4Net| network.contains(net) && net.prefix_len() > network.prefix_len();
+    Ok(nets.into_iter().filter(inside).map(Reserved::from).collect())
 }
 
 /// Before a commit: whether the conf can be rewritten after it. What is wrong with it was so
 /// before the call, so the call is refused and the store stays as it is.
-pub(super) fn check_conf(settings: &Settings, hub: &Hub) -> Result<(), Error> {
+pub(super) fn check_conf(settings: &Settings, store: &Store, hub: &Hub) -> Result<(), Error> {
+    if known_conf::known(settings, store, hub, 0).is_some() {
+        return Ok(());
+    }
     current_conf(settings, hub).map(|_| ())
 }
 
@@ -160,7 +178,7 @@ fn plan_conf_with(
         store.wanted_peers()?.into_iter().map(|(name, peer)| ConfPeerWanted { name, peer }).collect();
     let mut retired = store.retired_keys()?;
     retired.extend(pruned);
-    let (conf, differs) = current_conf(settings, hub)?;
+    let (conf, differs, mark) = current_conf(settings, hub)?;
     let secrets = if wanted.iter().any(|w| w.peer.preshared) {
         missing_secrets(settings, store, &conf, &wanted, fresh)?
     } else {
@@ -168,7 +186,15 @@ fn plan_conf_with(
     };
     let mut rewrite = conf.rewrite_with(&wanted, &retired, &secrets);
     rewrite.changed |= differs;
-    Ok(ConfPlan { rewrite, overwriting: conf.overwriting(), table_off: conf.table_off() })
+    let foreign: HashSet<PublicKey> = rewrite.foreign.iter().copied().collect();
+    Ok(ConfPlan {
+        overwriting: conf.overwriting(),
+        table_off: conf.table_off(),
+        claimed: if foreign.is_empty() { Vec::new() } else { conf.networks(|key| foreign.contains(key)) },
+        plain: conf.is_plain(),
+        mark,
+        rewrite,
+    })
 }
 
 /// Preshared keys that the conf does not hold yet: those just made, else the store's sealed copies.
@@ -223,14 +249,38 @@ pub(super) fn open_preshared(
     Ok(opener.open_preshared(&sealed)?)
 }
 
-/// What the store wants of the interface.
-pub(super) fn wanted(settings: &Settings, store: &Store, hub: &Hub) -> Result<Wanted, Error> {
-    Ok(Wanted {
+/// What is wanted of the interface itself, without any peers.
+pub(super) fn wanted_interface(settings: &Settings, hub: &Hub) -> Wanted {
+    Wanted {
         public_key: hub.public_key,
         listen_port: settings.listen_port,
         address: hub_address(settings),
+        peers: Vec::new(),
+        retired: HashSet::new(),
+    }
+}
+
+/// Whether the conf differs from the store: 1 if it does or cannot be read, else 0. For holders of
+/// the lock: one that does not is remembered.
+pub(super) fn conf_drift(settings: &Settings, store: &Store, hub: &Hub) -> u64 {
+    if known_conf::known(settings, store, hub, 0).is_some() {
+        return 0;
+    }
+    match plan_conf(settings, store, hub, &HashSet::new()) {
+        Ok(plan) if !plan.rewrite.changed => {
+            known_conf::note(settings, store, hub, &plan, plan.mark);
+            0
+        }
+        _ => 1,
+    }
+}
+
+/// What the store wants of the interface.
+pub(super) fn wanted(settings: &Settings, store: &Store, hub: &Hub) -> Result<Wanted, Error> {
+    Ok(Wanted {
         peers: store.wanted_peers()?.into_iter().map(|(_, peer)| peer).collect(),
         retired: store.retired_keys()?,
+        ..wanted_interface(settings, hub)
     })
 }
 
@@ -308,21 +358,65 @@ pub(super) fn project_with(
     fresh: Extras,
 ) -> Result<(), Error> {
     let hub = store.hub()?;
-    let conf = plan_conf_with(settings, store, &hub, &HashSet::new(), &fresh).and_then(|plan| {
-        plan.warn(ctx, settings);
-        plan.save(settings)
-    });
+    let conf = rewrite_conf(ctx, settings, store, &hub, &fresh);
+    finish(ctx, settings, store, &hub, conf, difference, fresh)
+}
+
+/// After a commit that added these peers and changed nothing else in conf and interface: as
+/// [`project_with`], without reading the conf if that can be.
+///
+/// # Errors
+/// Those of [`project`].
+pub(super) fn project_added(
+    ctx: &mut Context<'_>,
+    settings: &Settings,
+    store: &Store,
+    added: &[ConfPeerWanted],
+    fresh: Extras,
+) -> Result<(), Error> {
+    let hub = store.hub()?;
+    let conf = match known_conf::append(settings, store, &hub, added, &fresh) {
+        Ok(true) => Ok(()),
+        Ok(false) => rewrite_conf(ctx, settings, store, &hub, &fresh),
+        Err(e) => Err(of_the_conf(e)),
+    };
+    let difference = Plan { set_peers: added.iter().map(|w| w.peer.clone()).collect(), ..Plan::default() };
+    finish(ctx, settings, store, &hub, conf, &difference, fresh)
+}
+
+fn rewrite_conf(
+    ctx: &mut Context<'_>,
+    settings: &Settings,
+    store: &Store,
+    hub: &Hub,
+    fresh: &Extras,
+) -> Result<(), Error> {
+    let plan = plan_conf_with(settings, store, hub, &HashSet::new(), fresh)?;
+    plan.warn(ctx, settings);
+    plan.save(settings, store, hub)
+}
+
+/// The interface, and one word for what became of both.
+fn finish(
+    ctx: &mut Context<'_>,
+    settings: &Settings,
+    store: &Store,
+    hub: &Hub,
+    conf: Result<(), Error>,
+    difference: &Plan,
+    fresh: Extras,
+) -> Result<(), Error> {
     let mut secrets = fresh;
     // The conf has them all by now. Peers without have nothing more in it that is of our making.
     if difference.set_peers.iter().any(|p| p.preshared && !secrets.contains_key(&p.public_key)) {
         secrets.extend(extras(settings));
     }
     let interface =
-        if difference.is_empty() { Ok(()) } else { apply(ctx, settings, &hub, difference, &secrets) };
+        if difference.is_empty() { Ok(()) } else { apply(ctx, settings, hub, difference, &secrets) };
     match conf.and(interface) {
         Ok(()) => Ok(()),
         Err(e) => {
-            let sync = match remaining(ctx, settings, store, &hub) {
+            let sync = match remaining(ctx, settings, store, hub) {
                 Some(step) => format!("\"iwas-wg sync\" will {step}"),
                 None => "\"iwas-wg sync\" brings them in line".to_owned(),
             };

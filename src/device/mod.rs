@@ -8,7 +8,10 @@
 //! whole plans are kept apart by the lock that the caller holds.
 
 mod fake;
+mod kernel;
 mod link;
+mod netlink;
+mod uapi;
 mod userspace;
 mod wireguard;
 
