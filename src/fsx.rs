@@ -85,12 +85,15 @@ pub fn syslog(socket: &Path, is_warning: bool, line: &str) {
     });
 }
 
-/// Reads a whole file and tells by which mark it is known again; without one if it was written to
-/// so lately that its times do not show it. `None` if there is no file.
+/// A file's content, and by which mark it is known again; without one if it was written to so
+/// lately that its times do not show it.
+pub type Marked = (Vec<u8>, Option<Mark>);
+
+/// Reads a whole file; `None` if there is none.
 ///
 /// # Errors
 /// [`FsError`] for anything but a missing file.
-pub fn read_marked(path: &Path) -> Result<Option<(Vec<u8>, Option<Mark>)>, FsError> {
+pub fn read_marked(path: &Path) -> Result<Option<Marked>, FsError> {
     let before = Mark::of(path);
     let bytes = read(path)?;
     let mark = before.filter(|m| m.is_settled() && Mark::of(path) == before);

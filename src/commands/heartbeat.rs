@@ -19,7 +19,7 @@ use crate::{
         key_metrics,
     },
     settings::Settings,
-    store::Store,
+    store::{Store, Watched},
 };
 use jiff::Timestamp;
 use std::{
@@ -68,17 +68,23 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
         return Err(Error::new(Kind::Device, "hub.backend is \"none\": there is no interface to read")
             .hint("set hub.backend to auto, kernel or userspace, or take the heartbeat out of cron"));
     };
+    let mut watched = Ok(Vec::new());
+    let live = device.read_while(&mut || watched = store.watched());
     // Whatever the reason, cron and its reader need to know one thing: there was no reading.
-    let live = device.read().map_err(|e| Error::from(e).as_kind(Kind::Device))?.ok_or_else(|| {
+    let live = live.map_err(|e| Error::from(e).as_kind(Kind::Device))?.ok_or_else(|| {
         Error::new(Kind::Device, format!("there is no interface {}", settings.interface))
             .hint("run \"iwas-wg up\"")
     })?;
+    let before = store.changes();
     let live = upkeep::tend(ctx, &settings, &mut store, &mut *device, live)
         .map_err(|e| if e.kind == Kind::Failed { e.as_kind(Kind::Device) } else { e })?;
+    if store.changes() != before {
+        watched = store.watched();
+    }
     let now = ctx.now();
     let metrics_file = args.metrics_file.as_ref().or(settings.metrics_file.as_ref());
     let mut metrics = metrics_file.map(|_| Metrics::new());
-    let pass = look(&settings, &mut store, &live, now, &mut metrics)?;
+    let pass = look(&settings, &mut store, watched?, &live, now, &mut metrics)?;
     let drift = drift_after(&settings, &store, &live, &pass)?;
     let (held, _) = store.held_addresses(&settings.pool)?;
     let pool = (held, settings.pool.capacity().0);
@@ -135,6 +141,7 @@ struct Pass {
 fn look(
     settings: &Settings,
     store: &mut Store,
+    watched: Vec<Watched>,
     live: &LiveInterface,
     now: Timestamp,
     metrics: &mut Option<Metrics>,
@@ -162,13 +169,13 @@ fn look(
         change.write_gap(before, now)?;
     }
     let mut readings = change.readings()?;
-    change.watch(&mut |peer| {
+    for peer in watched {
         // Each is wanted once: what is left in the end is nobody's.
         let live = seen.remove(&peer.wanted.public_key);
         let is_wanted =
             |w: &WantedPeer, live: Option<&LivePeer>| live.is_some_and(|l| w.has_exactly(&l.allowed_ips));
         pass.in_line &= is_wanted(&peer.wanted, live);
-        if let Some(next) = &peer.pending {
+        if let Some(next) = &peer.next {
             pass.in_line &= is_wanted(next, seen.remove(&next.public_key));
         }
         let (reading, future) =
@@ -188,13 +195,12 @@ fn look(
                 change.write_announcement(peer.id, from, to, at)?;
             }
             let (from, to, at) = (from.as_str(), to.as_str(), time(at));
-            pass.changes.push(Transition { name: peer.name.to_owned(), from, to, at });
+            pass.changes.push(Transition { name: peer.name.clone(), from, to, at });
         }
         if metrics.is_some() {
-            measured.push((peer.name.to_owned(), reading));
+            measured.push((peer.name, reading));
         }
-        Ok(())
-    })?;
+    }
     drop(readings);
     if settings.on_change.is_none() {
         change.drop_all_announcements()?;

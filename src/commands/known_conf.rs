@@ -7,7 +7,7 @@
 //! those, and they go to its end. In every other case the conf is read, as ever. Whatever is
 //! unusual in a conf (another's line endings, something to warn of) is not remembered at all.
 
-use super::projection::{ConfPlan, hub_address};
+use super::{conf_plan::ConfPlan, projection::hub_address};
 use crate::{
     fsx::{self, FsError, Mark},
     model::plan::Extras,

@@ -10,6 +10,7 @@ mod audit;
 mod backup;
 mod caller;
 mod completions;
+mod conf_plan;
 mod context;
 mod doctor;
 mod down;

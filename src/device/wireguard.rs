@@ -10,6 +10,7 @@ use std::{
     fs, io,
     net::{SocketAddr, TcpStream},
     path::Path,
+    thread,
     time::Duration,
 };
 
@@ -115,6 +116,29 @@ impl SystemDevice {
         })
     }
 
+    /// All that there is to be seen.
+    fn look(&self) -> Result<Option<LiveInterface>, DeviceError> {
+        let Some((found, backend)) = self.locate()? else {
+            return Ok(None);
+        };
+        let seen = match backend {
+            Backend::Kernel => kernel::read(&self.name),
+            Backend::Userspace => uapi::read(&self.name),
+        };
+        let seen = seen.map_err(self.fail("read"))?;
+        let (addresses, age_seconds) =
+            link::addresses(found.index).map_err(self.fail("read the addresses of"))?;
+        Ok(Some(LiveInterface {
+            userspace: backend == Backend::Userspace,
+            up: found.up,
+            public_key: seen.public_key,
+            listen_port: seen.listen_port,
+            addresses,
+            age_seconds,
+            peers: seen.peers,
+        }))
+    }
+
     /// The part of a plan that comes after the link exists.
     fn finish(
         &self,
@@ -144,26 +168,17 @@ impl SystemDevice {
 }
 
 impl Device for SystemDevice {
+    fn read_while(&mut self, meanwhile: &mut dyn FnMut()) -> Result<Option<LiveInterface>, DeviceError> {
+        let reader: &Self = self;
+        thread::scope(|scope| {
+            let live = scope.spawn(|| reader.look());
+            meanwhile();
+            live.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        })
+    }
+
     fn read(&mut self) -> Result<Option<LiveInterface>, DeviceError> {
-        let Some((found, backend)) = self.locate()? else {
-            return Ok(None);
-        };
-        let seen = match backend {
-            Backend::Kernel => kernel::read(&self.name),
-            Backend::Userspace => uapi::read(&self.name),
-        };
-        let seen = seen.map_err(self.fail("read"))?;
-        let (addresses, age_seconds) =
-            link::addresses(found.index).map_err(self.fail("read the addresses of"))?;
-        Ok(Some(LiveInterface {
-            userspace: backend == Backend::Userspace,
-            up: found.up,
-            public_key: seen.public_key,
-            listen_port: seen.listen_port,
-            addresses,
-            age_seconds,
-            peers: seen.peers,
-        }))
+        self.look()
     }
 
     fn apply(

@@ -87,20 +87,17 @@ fn extend(
     let meta = file.metadata()?;
     let like = |m: &fs::Metadata| (m.mode(), m.uid(), m.gid()) == (meta.mode(), meta.uid(), meta.gid());
     let usable = spare.filter(|s| Mark::of(beside) == Some(**s) && beside.metadata().is_ok_and(|m| like(&m)));
-    let mut next = match usable {
-        Some(s) => {
-            file.seek(SeekFrom::Start(s.size()))?;
-            OpenOptions::new().append(true).open(beside)?
-        }
-        None => {
-            let _ = fs::remove_file(beside);
-            let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(beside)?;
-            made.set_permissions(Permissions::from_mode(meta.mode() & 0o7777))?;
-            // Only root can give files away; anyone else keeps their own.
-            match fchown(&made, Some(meta.uid()), Some(meta.gid())) {
-                Err(e) if e.kind() != io::ErrorKind::PermissionDenied => return Err(e),
-                _ => made,
-            }
+    let mut next = if let Some(s) = usable {
+        file.seek(SeekFrom::Start(s.size()))?;
+        OpenOptions::new().append(true).open(beside)?
+    } else {
+        let _ = fs::remove_file(beside);
+        let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(beside)?;
+        made.set_permissions(Permissions::from_mode(meta.mode() & 0o7777))?;
+        // Only root can give files away; anyone else keeps their own.
+        match fchown(&made, Some(meta.uid()), Some(meta.gid())) {
+            Err(e) if e.kind() != io::ErrorKind::PermissionDenied => return Err(e),
+            _ => made,
         }
     };
     // In the kernel, and without copying at all where the file system can share blocks.

@@ -228,6 +228,11 @@ impl Store {
         Ok(keys.collect::<Result<_, _>>()?)
     }
 
+    /// A number that grows with every row that this process writes.
+    pub fn changes(&self) -> u64 {
+        self.conn.total_changes()
+    }
+
     /// Whether this key must not be on the interface or in the conf any more.
     ///
     /// # Errors

@@ -1,6 +1,10 @@
 //! What the heartbeats saw.
 
-use super::{Change, Store, StoreError, locations::second, wanted};
+use super::{
+    Change, Store, StoreError,
+    locations::second,
+    wanted::{self, Pending},
+};
 use crate::model::{Counts, Reading, Record, State, plan::WantedPeer};
 use jiff::Timestamp;
 use rusqlite::{CachedStatement, OptionalExtension, Row};
@@ -8,11 +12,11 @@ use std::fmt;
 
 /// A peer as the heartbeat needs it: what was seen last, and what the interface shall hold.
 #[derive(Debug)]
-pub struct Watched<'a> {
+pub struct Watched {
     /// Row number of its location, to write the next reading with.
     pub id: i64,
     /// Its location's name.
-    pub name: &'a str,
+    pub name: String,
     /// What the last heartbeat saw.
     pub last: Option<Reading>,
     /// What it noted beside that.
@@ -20,7 +24,7 @@ pub struct Watched<'a> {
     /// What shall be on the interface for its present key.
     pub wanted: WantedPeer,
     /// The same for its next key, if it is to get one.
-    pub pending: Option<WantedPeer>,
+    pub next: Option<WantedPeer>,
 }
 
 /// The number of a state in the store.
@@ -58,6 +62,47 @@ impl Store {
         Ok(at.map(|t| second(0, t)).transpose()?)
     }
 
+    /// All enabled peers with their last readings, in no order that means anything.
+    ///
+    /// # Errors
+    /// [`StoreError`] if reading fails.
+    pub fn watched(&self) -> Result<Vec<Watched>, StoreError> {
+        // In the order of the rows: all tables are walked through once, beginning to end.
+        let mut query = self.conn.prepare_cached(&format!(
+            "{}, r.last_handshake, r.endpoint, r.rx_bytes, r.tx_bytes, r.is_online,
+                    r.state, r.since, r.announced, r.pending, r.rx_total, r.tx_total
+               {} LEFT JOIN reading r ON r.location_id = p.location_id
+              WHERE p.enabled = 1 ORDER BY p.location_id",
+            wanted::COLUMNS,
+            wanted::TABLES
+        ))?;
+        let pending = Pending::read(&self.conn)?;
+        let mut rows = query.query([])?;
+        let mut all = Vec::new();
+        while let Some(r) = rows.next()? {
+            let last = match r.get::<_, Option<bool>>(10)? {
+                None => None,
+                Some(is_online) => Some(Reading {
+                    last_handshake: r.get::<_, Option<i64>>(6)?.map(|t| second(6, t)).transpose()?,
+                    endpoint: r.get(7)?,
+                    rx_bytes: r.get::<_, i64>(8)?.unsigned_abs(),
+                    tx_bytes: r.get::<_, i64>(9)?.unsigned_abs(),
+                    is_online,
+                    is_unknown: is_unknown(r, 11)?,
+                }),
+            };
+            all.push(Watched {
+                id: r.get(0)?,
+                name: r.get(1)?,
+                record: if last.is_some() { record(r)? } else { None },
+                last,
+                wanted: pending.peer(r)?,
+                next: pending.next(r)?,
+            });
+        }
+        Ok(all)
+    }
+
     /// The locations that a heartbeat does not look at: disabled and unprovisioned ones.
     ///
     /// # Errors
@@ -75,48 +120,6 @@ impl Store {
 }
 
 impl Change<'_> {
-    /// Hands each enabled peer to `visit`, in no order that means anything. What `visit` writes of
-    /// a peer it was handed is not seen again.
-    ///
-    /// # Errors
-    /// [`StoreError`] if reading fails, and those of `visit`.
-    pub fn watch(
-        &self,
-        visit: &mut dyn FnMut(Watched<'_>) -> Result<(), StoreError>,
-    ) -> Result<(), StoreError> {
-        // In the order of the rows: all tables are walked through once, beginning to end.
-        let mut query = self.prepare_cached(&format!(
-            "{}, l.id, r.last_handshake, r.endpoint, r.rx_bytes, r.tx_bytes, r.is_online,
-                    r.state, r.since, r.announced, r.pending, r.rx_total, r.tx_total
-               {} LEFT JOIN reading r ON r.location_id = p.location_id WHERE p.enabled = 1",
-            wanted::COLUMNS,
-            wanted::TABLES
-        ))?;
-        let mut rows = query.query([])?;
-        while let Some(r) = rows.next()? {
-            let last = match r.get::<_, Option<bool>>(13)? {
-                None => None,
-                Some(is_online) => Some(Reading {
-                    last_handshake: r.get::<_, Option<i64>>(9)?.map(|t| second(9, t)).transpose()?,
-                    endpoint: r.get(10)?,
-                    rx_bytes: r.get::<_, i64>(11)?.unsigned_abs(),
-                    tx_bytes: r.get::<_, i64>(12)?.unsigned_abs(),
-                    is_online,
-                    is_unknown: is_unknown(r, 14)?,
-                }),
-            };
-            visit(Watched {
-                id: r.get(8)?,
-                name: r.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?,
-                last,
-                record: record(r)?,
-                wanted: wanted::peer(r)?,
-                pending: wanted::pending(r)?,
-            })?;
-        }
-        Ok(())
-    }
-
     /// What writes readings, one after the other.
     ///
     /// # Errors
@@ -199,15 +202,15 @@ fn signed(bytes: u64) -> i64 {
 
 /// What stands beside the reading; `None` where none was written since there is a history.
 fn record(r: &Row<'_>) -> rusqlite::Result<Option<Record>> {
-    let Some(at) = r.get::<_, Option<i64>>(15)? else {
+    let Some(at) = r.get::<_, Option<i64>>(12)? else {
         return Ok(None);
     };
     Ok(Some(Record {
-        state: state(14, r.get(14)?)?,
-        since: second(15, at)?,
-        announced: state(16, r.get(16)?)?,
-        pending: r.get(17)?,
-        rx_total: r.get::<_, i64>(18)?.unsigned_abs(),
-        tx_total: r.get::<_, i64>(19)?.unsigned_abs(),
+        state: state(11, r.get(11)?)?,
+        since: second(12, at)?,
+        announced: state(13, r.get(13)?)?,
+        pending: r.get(14)?,
+        rx_total: r.get::<_, i64>(15)?.unsigned_abs(),
+        tx_total: r.get::<_, i64>(16)?.unsigned_abs(),
     }))
 }
