@@ -5,6 +5,7 @@
 set -euo pipefail
 
 package=$1 next=$2
+cd /
 say() { echo "-- $*"; }
 die() {
   echo "life.sh: $*" >&2
@@ -15,7 +16,7 @@ die() {
 holds() {
   local what=$1
   shift
-  "$@" >/dev/null 2>&1 </dev/null || die "$what: $*"
+  "$@" >/tmp/said 2>&1 </dev/null || die "$what: $*: $(cat /tmp/said)"
 }
 fails() { ! "$@"; }
 is() { [[ $1 == "$2" ]] || die "$3: \"$1\", not \"$2\""; }
@@ -111,5 +112,5 @@ dpkg -P iwas-wg >/dev/null 2>&1 </dev/null
 for gone in /var/lib/iwas-wg /etc/iwas-wg "${files[@]}"; do holds "purge leaves nothing" fails test -e "$gone"; done
 is "$(sha256sum /etc/wireguard/*.conf)" "$before" "the files of wg-quick"
 holds "the backups are kept" test -s "$copy"
-holds "no unit is left enabled" fails find /etc/systemd /var/lib/systemd/deb-systemd-helper-enabled -name 'iwas-wg-heartbeat*' -o -name 'iwas-wg-backup*' -quit
+is "$(find /etc/systemd /var/lib/systemd/deb-systemd-helper-* -name 'iwas-wg*')" "" "what systemd still knows of the package"
 is "$(dpkg-query -W -f '${Status}' iwas-wg 2>/dev/null || echo unknown)" unknown "dpkg's memory of the package"
