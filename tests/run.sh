@@ -47,16 +47,6 @@ needed=(
   setpriv:util-linux
   age:age
   ssh-keygen:openssh-client
-  zsh:zsh
-  fish:fish
-  mandoc:mandoc
-  jq:jq
-  script:bsdutils
-  shellcheck:shellcheck
-  lintian:lintian
-  systemd-analyze:systemd
-  man:man-db
-  pgrep:procps
 )
 missing=()
 for entry in "${needed[@]}"; do

@@ -57,23 +57,20 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
     };
     let (mut changes, mut outages) = (Vec::new(), Vec::new());
     let for_page = args.html.is_some();
-    let past = gather(
-        &settings,
-        &store,
-        locations,
-        window,
-        name.as_ref(),
-        for_page,
-        &mut |location, steps, (_, summary)| {
-            let name = location.name.as_str();
-            for (i, step) in steps.iter().enumerate().filter(|(_, s)| s.at >= window.from) {
-                let before = i.checked_sub(1).map(|before| steps[before].state);
-                let lasted = steps.get(i + 1).map(|next| next.at - step.at);
-                changes.push((step.at, name.to_owned(), before, step.state, lasted));
-            }
-            outages.extend(summary.outages.iter().map(|o| (name.to_owned(), *o)));
-        },
-    )?;
+    let past = gather(&settings, &store, &locations, window, name.as_ref(), for_page, &mut |location,
+                                                                                            steps,
+                                                                                            (
+        _,
+        summary,
+    )| {
+        let name = location.name.as_str();
+        for (i, step) in steps.iter().enumerate().filter(|(_, s)| s.at >= window.from) {
+            let before = i.checked_sub(1).map(|before| steps[before].state);
+            let lasted = steps.get(i + 1).map(|next| next.at - step.at);
+            changes.push((step.at, name.to_owned(), before, step.state, lasted));
+        }
+        outages.extend(summary.outages.iter().map(|o| (name.to_owned(), *o)));
+    })?;
     changes.sort_by(|a: &Change, b: &Change| (a.0, &a.1).cmp(&(b.0, &b.1)));
     outages.sort_by(|a, b| (&a.0, a.1.from).cmp(&(&b.0, b.1.from)));
     if let Some(path) = &args.html {

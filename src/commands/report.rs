@@ -50,7 +50,7 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
     let mut locations = store.locations(&ctx.scope)?;
     locations.retain(|l| fits(l));
     let window = args.since.window(ctx.now())?;
-    let past = gather(&settings, &store, locations, window, None, args.html.is_some(), &mut |_, _, _| {})?;
+    let past = gather(&settings, &store, &locations, window, None, args.html.is_some(), &mut |_, _, _| {})?;
     if let Some(path) = &args.html {
         past.write_page(ctx, path)?;
         if !ctx.ui.is_json() && !args.csv {

@@ -274,8 +274,8 @@ mod tests {
             "one outage, not two"
         );
         let states: Vec<State> = all.iter().map(|s| s.state).collect();
-        use State::{Offline, Online, Unknown};
-        assert_eq!(states, [Online, Unknown, Offline, Unknown, Offline, Online]);
+        let (on, off, unknown) = (State::Online, State::Offline, State::Unknown);
+        assert_eq!(states, [on, unknown, off, unknown, off, on]);
     }
 
     #[test]

@@ -139,9 +139,12 @@ pub fn blocks(cells: &[Cell]) -> String {
 
 /// A line of comma-separated values as RFC 4180 wants it.
 pub fn csv<'a>(fields: impl IntoIterator<Item = &'a str>) -> String {
-    let field = |text: &str| match text.contains([',', '"', '\n', '\r']) {
-        true => format!("\"{}\"", text.replace('"', "\"\"")),
-        false => text.to_owned(),
+    let field = |text: &str| {
+        if text.contains([',', '"', '\n', '\r']) {
+            format!("\"{}\"", text.replace('"', "\"\""))
+        } else {
+            text.to_owned()
+        }
     };
     fields.into_iter().map(field).collect::<Vec<_>>().join(",") + "\n"
 }

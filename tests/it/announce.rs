@@ -9,8 +9,9 @@ fn hub(script: &str) -> Hub {
     let hub = Hub::up();
     let program = hub.path("told.sh");
     fs::write(&program, script).expect("script");
+    let (program, told) = (program.display(), hub.path("told"));
     let words =
-        format!("metrics_file  = \"\"\non_change = [\"/bin/sh\", {program:?}, {:?}]", hub.path("told"));
+        format!("metrics_file  = \"\"\non_change = [\"/bin/sh\", \"{program}\", \"{}\"]", told.display());
     hub.edit_settings("metrics_file  = \"\"", &words);
     hub
 }

@@ -17,7 +17,6 @@ fn hub() -> Hub {
         hub.now.set(minute(m));
         hub.shake(&shop, 0);
         let last = match m {
-            0..=240 => minute(m),
             241..=359 => minute(240),
             360..=367 => minute(360),
             _ => minute(m),

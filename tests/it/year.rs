@@ -81,8 +81,9 @@ fn a_year_is_as_available_as_it_was() {
     let percent = |name| site(&report, name)["availability_percent"].as_f64();
     assert_eq!((percent("steady"), percent("never")), (Some(100.0), None));
     // 65,800 of 604,800 seconds a week, over what was watched of the year.
-    let known = (year - unwatched) as f64;
-    let exact = (known - (WEEKS * outage) as f64) * 100.0 / known;
+    let seconds = |s: i64| f64::from(u32::try_from(s).expect("a year of seconds"));
+    let known = seconds(year - unwatched);
+    let exact = (known - seconds(WEEKS * outage)) * 100.0 / known;
     assert!((percent("weekly").expect("percent") - exact).abs() < 0.001, "{:?} {exact}", percent("weekly"));
     let s = site(&report, "weekly");
     assert_eq!((s["longest_outage_seconds"].as_i64(), s["is_out"].as_bool()), (Some(outage), Some(false)));

@@ -86,7 +86,7 @@ fn obstacle() -> Option<String> {
 }
 
 /// The words that choose the tests which run in the machine, several at once: most of them wait.
-const CHOICE: [&str; 8] = [
+const CHOICE: [&str; 12] = [
     "--test-threads=4",
     "--include-ignored",
     "--skip",
@@ -95,6 +95,10 @@ const CHOICE: [&str; 8] = [
     "vm::",
     "--skip",
     "quickstart::",
+    "--skip",
+    "manual::",
+    "--skip",
+    "shells::",
 ];
 
 fn tests_inside() -> usize {
