@@ -1,7 +1,7 @@
 //! What a shell is told that completes a line. How the shells use it is in `tests/real/shells.rs`.
 
 use crate::support::{Hub, tree};
-use iwas_wg::fsx::Lock;
+use iwas_wg::{fsx::Lock, model::Caller};
 use std::{fs, path::Path, time::Duration};
 
 /// A hub with one location, asked by fish.
@@ -86,6 +86,29 @@ fn the_line_says_which_hub_is_meant() {
     assert_eq!(candidates(&here, &[&["--config", &config], SHOW].concat()), [""; 0]);
     // Behind "--" it would be a name.
     assert_eq!(candidates(&here, &["status", "--", "--root", root, "ca"]), FOUND);
+}
+
+#[test]
+fn a_person_behind_root_sees_their_locations_and_no_files() {
+    let hub = asked();
+    let file = hub.path("secret-file").display().to_string();
+    fs::write(&file, "").expect("file");
+    let begun = &file[..file.len() - 4];
+    assert_eq!(candidates(&hub, &["backup", begun]), [file.as_str()]);
+    *hub.caller.borrow_mut() =
+        Caller { uid: 1000, user: "anna".into(), gids: vec![1000], via: Some("sudo"), ..Caller::root() };
+    // Nothing is closed: a root shell is one, however it was come by.
+    assert_eq!(candidates(&hub, &["backup", begun]), [file.as_str()]);
+    let settings = hub.path("etc/iwas-wg/config.toml");
+    let open = fs::read_to_string(&settings).expect("settings");
+    for (org, found) in [("acme", FOUND), ("globex", &[])] {
+        let grant = format!("[[access.grants]]\nuser = \"anna\"\nrole = \"viewer\"\norg = \"{org}\"\n");
+        fs::write(&settings, open.clone() + &grant).expect("settings");
+        assert_eq!(candidates(&hub, SHOW), found, "{org}");
+        assert_eq!(candidates(&hub, &["backup", begun]), [""; 0]);
+    }
+    fs::write(&settings, "nonsense").expect("settings");
+    assert_eq!(candidates(&hub, &["backup", begun]), [""; 0]);
 }
 
 /// Every argument of every command whose name says that it takes something known.

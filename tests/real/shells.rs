@@ -140,6 +140,7 @@ const LINES: &[(&str, &str)] = &[
     ("iwas-wg script render x --kind ch", "iwas-wg script render x --kind check "),
     ("iwas-wg script render x --format wg", "iwas-wg script render x --format wg-quick "),
     ("iwas-wg init --backend ker", "iwas-wg init --backend kernel "),
+    ("iwas-wg access check root net:hub", "iwas-wg access check root net:hub:admin "),
     // What the store knows.
     ("iwas-wg location show cafe-c", "iwas-wg location show cafe-central "),
     ("iwas-wg script render sh", "iwas-wg script render shop-12 "),

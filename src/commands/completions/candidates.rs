@@ -10,44 +10,63 @@ use crate::{
     script::Kind,
     settings::Backend,
 };
+use clap::ValueHint;
 use clap_complete::{ArgValueCandidates, CompletionCandidate as Candidate};
 use std::{collections::BTreeSet, sync::Arc};
 
-/// The locations that the caller may see; none if anything is in the way.
-pub(super) fn read_fleet(ctx: &mut Context<'_>) -> Arc<[Location]> {
-    let settings = ctx.enter("completions", Permission::LocationRead).ok();
-    let store = settings.and_then(|s| Context::store_to_read(&s).ok());
-    store.and_then(|s| s.locations(&ctx.scope).ok()).unwrap_or_default().into()
+/// What can be offered to the caller.
+pub(super) struct Known {
+    /// The locations that the caller may see; none if anything is in the way.
+    fleet: Arc<[Location]>,
+    /// Root's eyes see the name of every file, and are not lent to whoever may not use them.
+    hides_files: bool,
 }
 
-/// The command and all below it with candidates for their arguments. `path` is the command in
-/// words, without the program's name.
-pub(super) fn attach(command: clap::Command, fleet: &Arc<[Location]>, path: &str) -> clap::Command {
-    let is_new = path == "location add";
-    command.mut_args(|arg| complete(arg, fleet, is_new)).mut_subcommands(|sub| {
-        let path = format!("{path} {}", sub.get_name());
-        attach(sub, fleet, path.trim_start())
-    })
-}
+impl Known {
+    pub(super) fn read(ctx: &mut Context<'_>) -> Self {
+        let settings = ctx.enter("completions", Permission::LocationRead).ok();
+        let is_lent = ctx.env.is_root && !ctx.env.caller.is_root();
+        let hides_files = is_lent && (settings.is_none() || !ctx.may(Permission::HubAdmin, None));
+        let store = settings.and_then(|s| Context::store_to_read(&s).ok());
+        let fleet = store.and_then(|s| s.locations(&ctx.scope).ok()).unwrap_or_default().into();
+        Self { fleet, hides_files }
+    }
 
-fn complete(arg: clap::Arg, fleet: &Arc<[Location]>, is_new: bool) -> clap::Arg {
-    let from = |list: fn(&[Location]) -> Vec<Candidate>| {
-        let fleet = Arc::clone(fleet);
-        ArgValueCandidates::new(move || list(&fleet))
-    };
-    let value = arg.get_value_names().and_then(|names| names.first()).map(ToString::to_string);
-    let candidates = match (arg.get_long(), value.as_deref()) {
-        (Some("org"), _) => from(orgs),
-        (Some("tag"), _) => from(tags),
-        (Some("untag"), _) => from(tag_keys),
-        (Some("state"), _) => ArgValueCandidates::new(|| words(&State::ALL.map(State::as_str))),
-        (Some("key-mode"), _) => ArgValueCandidates::new(|| words(&KeyMode::ALL.map(KeyMode::as_str))),
-        (Some("kind"), _) => ArgValueCandidates::new(|| words(&Kind::ALL.map(Kind::as_str))),
-        (Some("backend"), _) => ArgValueCandidates::new(|| words(&Backend::ALL.map(Backend::as_str))),
-        (_, Some("NAME" | "OLD")) if !is_new => from(names),
-        _ => return arg,
-    };
-    arg.add(candidates)
+    /// The command and all below it with candidates for their arguments. `path` is the command in
+    /// words, without the program's name.
+    pub(super) fn attach(&self, command: clap::Command, path: &str) -> clap::Command {
+        let is_new = path == "location add";
+        command.mut_args(|arg| self.complete(arg, is_new)).mut_subcommands(|sub| {
+            let path = format!("{path} {}", sub.get_name());
+            self.attach(sub, path.trim_start())
+        })
+    }
+
+    fn complete(&self, arg: clap::Arg, is_new: bool) -> clap::Arg {
+        let from = |list: fn(&[Location]) -> Vec<Candidate>| {
+            let fleet = Arc::clone(&self.fleet);
+            ArgValueCandidates::new(move || list(&fleet))
+        };
+        let value = arg.get_value_names().and_then(|names| names.first()).map(ToString::to_string);
+        let candidates = match (arg.get_long(), value.as_deref()) {
+            (Some("org"), _) => from(orgs),
+            (Some("tag"), _) => from(tags),
+            (Some("untag"), _) => from(tag_keys),
+            (Some("state"), _) => ArgValueCandidates::new(|| words(&State::ALL.map(State::as_str))),
+            (Some("key-mode"), _) => ArgValueCandidates::new(|| words(&KeyMode::ALL.map(KeyMode::as_str))),
+            (Some("kind"), _) => ArgValueCandidates::new(|| words(&Kind::ALL.map(Kind::as_str))),
+            (Some("backend"), _) => ArgValueCandidates::new(|| words(&Backend::ALL.map(Backend::as_str))),
+            (_, Some("PERMISSION")) => {
+                ArgValueCandidates::new(|| words(&Permission::ALL.map(Permission::as_str)))
+            }
+            (_, Some("NAME" | "OLD")) if !is_new => from(names),
+            _ if self.hides_files && arg.get_value_hint() != ValueHint::Unknown => {
+                return arg.value_hint(ValueHint::Other);
+            }
+            _ => return arg,
+        };
+        arg.add(candidates)
+    }
 }
 
 fn words(all: &[&'static str]) -> Vec<Candidate> {

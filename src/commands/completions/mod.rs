@@ -94,8 +94,8 @@ fn global(line: Option<&Line>) -> Global {
 
 /// The candidates for the line's last word as its shell reads them.
 fn candidates(line: &Line, ctx: &mut Context<'_>) -> String {
-    let fleet = candidates::read_fleet(ctx);
-    let mut command = candidates::attach((ctx.definition)(), &fleet, "");
+    let known = candidates::Known::read(ctx);
+    let mut command = known.attach((ctx.definition)(), "");
     let words = line.words.iter().map(OsString::from).collect();
     let found =
         clap_complete::engine::complete(&mut command, words, line.words.len() - 1, Some(Path::new(".")));
