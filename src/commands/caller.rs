@@ -178,11 +178,9 @@ impl Context<'_> {
     /// # Errors
     /// Those of [`Opener::from_file`].
     pub(super) fn opener(&self, settings: &Settings) -> Result<Opener, Error> {
-        let t = self.env.terminal;
-        let asks = !self.global.no_input && !self.global.json && t.stdin && t.stderr;
         let ask = self.env.ask_secret;
         let mut answer = |prompt: &str| -> Option<Zeroizing<String>> { ask(prompt).ok() };
-        Ok(Opener::ask(&settings.identity, if asks { Some(&mut answer) } else { None })?)
+        Ok(Opener::ask(&settings.identity, if self.can_ask() { Some(&mut answer) } else { None })?)
     }
 
     /// The last word on a refusal: it goes on record, and a location that the caller may see but

@@ -216,6 +216,12 @@ impl<'a> Context<'a> {
         }
     }
 
+    /// Whether somebody sits at a terminal and may be asked something.
+    pub(super) fn can_ask(&self) -> bool {
+        let t = self.env.terminal;
+        !self.global.no_input && !self.global.json && t.stdin && t.stderr
+    }
+
     /// Asks before something is taken away; without a terminal only `--yes` will do.
     ///
     /// # Errors
@@ -224,13 +230,18 @@ impl<'a> Context<'a> {
         if yes {
             return Ok(true);
         }
-        let t = self.env.terminal;
-        if self.global.no_input || self.global.json || !(t.stdin && t.stderr) {
+        if !self.can_ask() {
             return Err(Error::new(Kind::Usage, "there is no terminal to ask for a confirmation on")
                 .hint("add --yes to confirm it beforehand"));
         }
         Ok(self.ui.confirm(&mut *self.env.stdin, question))
     }
+}
+
+/// What is said of a location without a peer.
+pub(super) fn no_peer(l: &Location) -> Error {
+    Error::new(Kind::NotFound, format!("location {:?} has no peer yet", l.name.as_str()))
+        .hint(format!("run \"iwas-wg peer provision {}\"", l.name))
 }
 
 /// Who carries an interface of this backend; `None` for none.

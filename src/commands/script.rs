@@ -2,7 +2,7 @@
 
 use super::{
     Context, Outcome,
-    context::require,
+    context::{no_peer, require},
     provisioning::{ScriptKeys, rotate_script, site},
     unsealing::Vault,
 };
@@ -379,8 +379,5 @@ struct JsonKeys {
 fn address(l: &Location) -> Result<Ipv4Addr, Error> {
     let known = l.public_key.is_some() || l.key_mode == KeyMode::Router;
     let next = l.moving.as_ref().map(|m| m.vpn_ip);
-    next.or(l.vpn_ip).filter(|_| known).ok_or_else(|| {
-        Error::new(Kind::NotFound, format!("location {:?} has no peer yet", l.name.as_str()))
-            .hint(format!("run \"iwas-wg peer provision {}\"", l.name))
-    })
+    next.or(l.vpn_ip).filter(|_| known).ok_or_else(|| no_peer(l))
 }

@@ -125,17 +125,6 @@ impl Store {
         Ok(keys.collect::<Result<_, _>>()?)
     }
 
-    /// The sealed private key of a location's peer.
-    ///
-    /// # Errors
-    /// [`StoreError`] if reading fails.
-    pub fn sealed_key(&self, name: &LocationName) -> Result<Option<Vec<u8>>, StoreError> {
-        let mut query = self.conn.prepare_cached(
-            "SELECT p.sealed_key FROM peer p JOIN location l ON l.id = p.location_id WHERE l.name = ?1",
-        )?;
-        Ok(query.query_row([name.as_str()], |r| r.get(0)).optional()?.flatten())
-    }
-
     /// One of the sealed private keys and its location's name, if any is stored.
     ///
     /// # Errors

@@ -10,7 +10,7 @@ mod rotate_all;
 mod show;
 mod switch;
 
-use super::{Context, Outcome};
+use super::{Context, Outcome, context::no_peer};
 use crate::{
     error::{Error, Kind},
     model::{Location, PublicKey},
@@ -53,10 +53,7 @@ pub(super) fn run(args: Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
 
 /// The key of a location's peer, or the error that says that it has none.
 fn public_key(l: &Location) -> Result<PublicKey, Error> {
-    l.public_key.ok_or_else(|| {
-        Error::new(Kind::NotFound, format!("location {:?} has no peer yet", l.name.as_str()))
-            .hint(format!("run \"iwas-wg peer provision {}\"", l.name))
-    })
+    l.public_key.ok_or_else(|| no_peer(l))
 }
 
 /// What is said where a peer must be enabled.

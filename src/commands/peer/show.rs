@@ -1,10 +1,10 @@
 //! `iwas-wg peer show`.
 
-use super::list::joined;
+use super::{list::joined, public_key};
 use crate::{
     access::Permission,
     commands::{Context, Outcome, context::require},
-    error::{Error, Kind},
+    error::Error,
     model::{LocationName, plan::WantedPeer},
     output::json::{Envelope, PeerReport, PeerShow, state_of, time},
 };
@@ -26,10 +26,7 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
     let settings = ctx.enter("peer show", Permission::LocationRead)?;
     let store = Context::store_to_read(&settings)?;
     let l = require(&store, &ctx.scope, &name)?;
-    let Some(public_key) = l.public_key else {
-        return Err(Error::new(Kind::NotFound, format!("location {:?} has no peer yet", name.as_str()))
-            .hint(format!("run \"iwas-wg peer provision {name}\"")));
-    };
+    let public_key = public_key(&l)?;
     let peer = store.wanted_peer(&name)?;
     let allowed: Vec<IpNet> = peer.iter().flat_map(WantedPeer::allowed_ips).collect();
     let now = ctx.now();
