@@ -17,6 +17,7 @@ mod generated;
 mod heartbeat;
 mod history;
 mod init;
+mod known_conf;
 mod layers;
 mod life;
 mod location;
