@@ -36,6 +36,8 @@ needed=(
   mandoc:mandoc
   jq:jq
   script:bsdutils
+  tmux:tmux
+  chromium:chromium
   sudo:sudo
   useradd:passwd
   setpriv:util-linux

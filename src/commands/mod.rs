@@ -9,6 +9,7 @@ mod adopt;
 mod audit;
 mod backup;
 mod caller;
+mod check;
 mod completions;
 mod context;
 mod doctor;
@@ -32,11 +33,12 @@ mod sync;
 mod unsealing;
 mod up;
 mod upkeep;
+mod watch;
 
 pub use completions::answer;
 pub use context::{Context, Global};
 
-use crate::error::Error;
+use crate::{error::Error, output::Level};
 
 /// How a command that did not fail ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +49,8 @@ pub enum Outcome {
     Differs,
     /// It was asked whether somebody may do something, and they may not.
     Forbidden,
+    /// What a monitoring plugin answered.
+    Plugin(Level),
 }
 
 /// The verbs and nouns of the program; the help of each stands at its arguments.
@@ -61,6 +65,8 @@ pub enum Command {
     Script(script::Args),
     Status(status::Args),
     Heartbeat(heartbeat::Args),
+    Watch(watch::Args),
+    Check(check::Args),
     History(history::Args),
     Report(report::Args),
     Sync(sync::Args),
@@ -89,6 +95,8 @@ impl Command {
             Self::Script(args) => script::run(args, ctx),
             Self::Status(args) => status::run(&args, ctx),
             Self::Heartbeat(args) => heartbeat::run(&args, ctx),
+            Self::Watch(args) => watch::run(&args, ctx),
+            Self::Check(args) => check::run(&args, ctx),
             Self::History(args) => history::run(&args, ctx),
             Self::Report(args) => report::run(&args, ctx),
             Self::Sync(args) => sync::run(&args, ctx),

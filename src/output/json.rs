@@ -296,34 +296,6 @@ pub struct HeartbeatReport {
     pub drift: u64,
 }
 
-/// One change that `heartbeat.on_change` is told.
-#[derive(Debug, Serialize)]
-pub struct AnnouncementReport<'a> {
-    /// The same each time that this change is told.
-    pub id: String,
-    /// The location.
-    pub name: &'a str,
-    /// Its owner.
-    pub org: Option<&'a str>,
-    /// State before.
-    pub from: &'static str,
-    /// State now.
-    pub to: &'static str,
-    /// When it happened.
-    pub at: String,
-}
-
-/// What `heartbeat.on_change` gets on its standard input.
-#[derive(Debug, Serialize)]
-pub struct AnnouncementsReport<'a> {
-    /// The time of the heartbeat.
-    pub heartbeat_at: String,
-    /// All locations by state.
-    pub counts: CountsReport,
-    /// Oldest first.
-    pub changes: Vec<AnnouncementReport<'a>>,
-}
-
 /// `script render --format json`. The keys are what the command is for.
 #[derive(Serialize)]
 #[expect(missing_debug_implementations, reason = "it holds keys")]
@@ -466,12 +438,11 @@ pub struct ErrorReport<'a> {
 
 impl<'a> ErrorReport<'a> {
     pub(super) fn new(e: &'a Error) -> Self {
-        let error = ErrorBody {
-            code: e.kind.code(),
-            exit: e.kind.exit(),
-            message: &e.message,
-            hint: e.hint.as_deref(),
-        };
+        Self::with_exit(e, e.kind.exit())
+    }
+
+    pub(super) fn with_exit(e: &'a Error, exit: u8) -> Self {
+        let error = ErrorBody { code: e.kind.code(), exit, message: &e.message, hint: e.hint.as_deref() };
         Self { schema_version: SCHEMA_VERSION, error }
     }
 }

@@ -95,8 +95,13 @@ impl Change<'_> {
                     is_unknown: is_unknown(r, 8)?,
                 }),
             };
-            let public_key = PublicKey::from_bytes(r.get(2)?);
-            Ok(Watched { id: r.get(0)?, name: r.get(1)?, public_key, last, record: record(r)? })
+            Ok(Watched {
+                id: r.get(0)?,
+                name: r.get(1)?,
+                public_key: PublicKey::from_bytes(r.get(2)?),
+                last,
+                record: record(r)?,
+            })
         })?;
         Ok(rows.collect::<Result<_, _>>()?)
     }

@@ -9,9 +9,12 @@
 mod adoption;
 mod bench;
 mod boundary;
+mod browser;
+mod history;
 mod hub;
 mod kernel;
 mod manual;
+mod monitoring;
 mod netns;
 mod quickstart;
 mod rotation;
@@ -24,3 +27,4 @@ mod shells;
 mod survive;
 mod userspace;
 mod vm;
+mod watch;

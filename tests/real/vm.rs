@@ -86,7 +86,7 @@ fn obstacle() -> Option<String> {
 }
 
 /// The words that choose the tests which run in the machine, several at once: most of them wait.
-const CHOICE: [&str; 12] = [
+const CHOICE: [&str; 18] = [
     "--test-threads=4",
     "--include-ignored",
     "--skip",
@@ -95,6 +95,12 @@ const CHOICE: [&str; 12] = [
     "vm::",
     "--skip",
     "quickstart::",
+    "--skip",
+    "watch::the_table_lives",
+    "--skip",
+    "browser::",
+    "--skip",
+    "monitoring::",
     "--skip",
     "manual::",
     "--skip",
