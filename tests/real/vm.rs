@@ -86,7 +86,7 @@ fn obstacle() -> Option<String> {
 }
 
 /// The words that choose the tests which run in the machine, several at once: most of them wait.
-const CHOICE: [&str; 12] = [
+const CHOICE: [&str; 14] = [
     "--test-threads=4",
     "--include-ignored",
     "--skip",
@@ -99,6 +99,8 @@ const CHOICE: [&str; 12] = [
     "manual::",
     "--skip",
     "shells::",
+    "--skip",
+    "examples::",
 ];
 
 fn tests_inside() -> usize {
