@@ -86,7 +86,7 @@ fn obstacle() -> Option<String> {
 }
 
 /// The words that choose the tests which run in the machine, several at once: most of them wait.
-const CHOICE: [&str; 18] = [
+const CHOICE: &[&str] = &[
     "--test-threads=4",
     "--include-ignored",
     "--skip",
@@ -105,6 +105,8 @@ const CHOICE: [&str; 18] = [
     "manual::",
     "--skip",
     "shells::",
+    "--skip",
+    "examples::",
 ];
 
 fn tests_inside() -> usize {
