@@ -31,11 +31,8 @@ needed=(
   strace:strace
   cc:gcc
   python3:python3
-  zsh:zsh
-  fish:fish
-  mandoc:mandoc
-  jq:jq
-  script:bsdutils
+  ansible-playbook:ansible
+  ssh:openssh-client
   sudo:sudo
   useradd:passwd
   setpriv:util-linux
