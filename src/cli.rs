@@ -127,5 +127,5 @@ fn usage_error(e: &clap::Error) -> Error {
     let tip = text.lines().find_map(|l| l.trim().strip_prefix("tip: ")).map(str::to_owned);
     let usage = text.lines().find_map(|l| l.trim().strip_prefix("Usage: "));
     let hint = tip.or_else(|| usage.map(|u| format!("usage: {u}")));
-    Error { kind: Kind::Usage, message, hint: hint.or(Some("see \"iwas-wg --help\"".into())) }
+    Error::new(Kind::Usage, message).hint(hint.unwrap_or_else(|| "see \"iwas-wg --help\"".to_owned()))
 }

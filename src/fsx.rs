@@ -5,6 +5,9 @@
 //! behind in the same directory. What a second process does: [`Lock`] keeps changing commands
 //! apart; readers take no lock and see the old or the new file.
 
+mod stage;
+
+pub use stage::Stage;
 mod rights;
 
 pub use rights::{others_can_change, with_rights_of};
@@ -107,7 +110,8 @@ pub fn network_file_system(path: &Path) -> Option<&'static str> {
 /// # Errors
 /// [`FsError`] if it cannot be made.
 pub fn create_dir(path: &Path, mode: u32) -> Result<(), FsError> {
-    if path.is_dir() {
+    // A relative name's last parent is the empty one: the directory we are in.
+    if path.as_os_str().is_empty() || path.is_dir() {
         return Ok(());
     }
     // A name without a directory lies in the present one.

@@ -44,11 +44,12 @@ needed=(
   systemd-analyze:systemd
   man:man-db
   pgrep:procps
+  ansible-playbook:ansible
   sudo:sudo
   useradd:passwd
   setpriv:util-linux
   age:age
-  ssh-keygen:openssh-client
+  ssh:openssh-client
 )
 missing=()
 for entry in "${needed[@]}"; do

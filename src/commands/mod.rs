@@ -8,8 +8,10 @@ mod access;
 mod adopt;
 mod audit;
 mod backup;
+mod batch;
 mod caller;
 mod check;
+mod columns;
 mod completions;
 mod context;
 mod doctor;
@@ -19,15 +21,18 @@ mod generate;
 mod heartbeat;
 mod history;
 mod init;
+mod inventory;
 mod location;
 mod making;
 mod past;
 mod peer;
 mod projection;
+mod provision_all;
 mod provisioning;
 mod report;
 mod script;
 mod secrets;
+mod sheet;
 mod status;
 mod sync;
 mod unsealing;
@@ -71,6 +76,7 @@ pub enum Command {
     Report(report::Args),
     Sync(sync::Args),
     Doctor(doctor::Args),
+    Inventory(inventory::Args),
     Access(access::Args),
     Audit(audit::Args),
     Secrets(secrets::Args),
@@ -101,6 +107,7 @@ impl Command {
             Self::Report(args) => report::run(&args, ctx),
             Self::Sync(args) => sync::run(&args, ctx),
             Self::Doctor(args) => doctor::run(&args, ctx),
+            Self::Inventory(args) => inventory::run(&args, ctx),
             Self::Access(args) => access::run(args, ctx),
             Self::Audit(args) => audit::run(args, ctx),
             Self::Secrets(args) => secrets::run(args, ctx),

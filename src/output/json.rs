@@ -1,13 +1,16 @@
 //! The shapes of `--json`: one object, `schema_version` first, every key always there.
 
 mod access;
+mod batch;
+mod failure;
+mod inventory;
 
 pub use access::{AuditEndReport, AuditList, AuditVerdict, Check, DeedReport, Right, SecretsReport, Whoami};
+pub use batch::BatchReport;
+pub use failure::{ErrorReport, WarningReport};
+pub use inventory::{Inventory, Variables};
 
-use crate::{
-    error::Error,
-    model::{Counts, Description, Location, Org, State},
-};
+use crate::model::{Counts, Description, Location, Org, State};
 use ipnet::IpNet;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -419,48 +422,4 @@ pub struct BackupReport {
     pub file: String,
     /// Where the replaced store is kept.
     pub replaced: Option<String>,
-}
-
-#[derive(Debug, Serialize)]
-struct ErrorBody<'a> {
-    code: &'static str,
-    exit: u8,
-    message: &'a str,
-    hint: Option<&'a str>,
-}
-
-/// A failure, on standard error.
-#[derive(Debug, Serialize)]
-pub struct ErrorReport<'a> {
-    schema_version: u32,
-    error: ErrorBody<'a>,
-}
-
-impl<'a> ErrorReport<'a> {
-    pub(super) fn new(e: &'a Error) -> Self {
-        Self::with_exit(e, e.kind.exit())
-    }
-
-    pub(super) fn with_exit(e: &'a Error, exit: u8) -> Self {
-        let error = ErrorBody { code: e.kind.code(), exit, message: &e.message, hint: e.hint.as_deref() };
-        Self { schema_version: SCHEMA_VERSION, error }
-    }
-}
-
-#[derive(Debug, Serialize)]
-struct WarningBody<'a> {
-    message: &'a str,
-}
-
-/// A warning, on standard error.
-#[derive(Debug, Serialize)]
-pub struct WarningReport<'a> {
-    schema_version: u32,
-    warning: WarningBody<'a>,
-}
-
-impl<'a> WarningReport<'a> {
-    pub(super) fn new(message: &'a str) -> Self {
-        Self { schema_version: SCHEMA_VERSION, warning: WarningBody { message } }
-    }
 }

@@ -192,6 +192,10 @@ impl Ui {
             return;
         }
         self.tell(&format!("iwas-wg: {}", one_line(&e.message)));
+        for fault in &e.faults {
+            let remedy = fault.hint.as_ref().map_or_else(String::new, |hint| format!("; {hint}"));
+            self.tell(&format!("line {}: {}", fault.line, one_line(&format!("{}{remedy}", fault.message))));
+        }
         if let Some(hint) = &e.hint {
             self.tell(&format!("hint: {}", one_line(hint)));
         }

@@ -49,7 +49,7 @@ const ROOMS: &[Room] = &[
             "model", "fsx", "env", "store", "device", "wgconf", "script", "vault", "settings", "access",
             "output", "error",
         ],
-        &["anyhow", "clap", "clap_complete", "roff", "serde", "serde_json", "shlex", "strsim"],
+        &["anyhow", "clap", "clap_complete", "csv", "roff", "serde", "serde_json", "shlex", "strsim", "toml"],
     ),
     room("cli", &["commands", "settings", "output", "error", "env"], &["clap"]),
     room("main", &["cli", "env", "run"], &["anyhow"]),

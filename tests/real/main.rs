@@ -8,6 +8,7 @@
 //! in a namespace that the test made, and goes with it.
 
 mod adoption;
+mod ansible;
 mod bench;
 mod boundary;
 mod browser;
