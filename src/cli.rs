@@ -4,7 +4,7 @@ use crate::{
     commands::{self, Command, Context, Global, Outcome},
     env::Env,
     error::{Error, Kind},
-    output::{Style, Ui},
+    output::{Level, Style, Ui},
 };
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, error::ErrorKind};
 use std::ffi::OsString;
@@ -46,9 +46,10 @@ pub fn run(args: impl IntoIterator<Item = OsString>, env: &mut Env) -> u8 {
         Err(e) => {
             let json = args.iter().any(|a| a == "--json");
             let mut ui = Ui::new(env, Style { json, ..Style::default() });
-            return unparsed(&e, &mut ui);
+            return unparsed(&e, &args, &mut ui);
         }
     };
+    let is_plugin = matches!(cli.command, Command::Check(_));
     let ui = Ui::new(env, cli.global.style());
     let mut ctx = Context::new(env, ui, cli.global, command);
     let result = cli.command.run(&mut ctx);
@@ -61,10 +62,15 @@ pub fn run(args: impl IntoIterator<Item = OsString>, env: &mut Env) -> u8 {
                 Outcome::Done => 0,
                 Outcome::Differs => Kind::Differs.exit(),
                 Outcome::Forbidden => Kind::Denied.exit(),
+                Outcome::Plugin(level) => level as u8,
             }
         }
         Err(e) => {
             let e = ctx.refused(&asked, e);
+            if is_plugin {
+                ctx.ui.plugin_error(&e);
+                return Level::Unknown as u8;
+            }
             ctx.ui.error(&e);
             e.kind.exit()
         }
@@ -82,7 +88,7 @@ fn asked(matches: &ArgMatches) -> Vec<String> {
 }
 
 /// Help and version go to standard output; anything else is one line, a hint and exit 2.
-fn unparsed(e: &clap::Error, ui: &mut Ui) -> u8 {
+fn unparsed(e: &clap::Error, args: &[OsString], ui: &mut Ui) -> u8 {
     if matches!(e.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
         return match ui.data(&e.render().to_string()).and_then(|()| ui.flush()) {
             Ok(()) => 0,
@@ -92,8 +98,19 @@ fn unparsed(e: &clap::Error, ui: &mut Ui) -> u8 {
             }
         };
     }
+    // A monitoring system takes any other code for an answer.
+    if is_check(args) {
+        ui.plugin_error(&usage_error(e));
+        return Level::Unknown as u8;
+    }
     ui.error(&usage_error(e));
     Kind::Usage.exit()
+}
+
+/// Whether a command line that could not be read asked for `check`.
+fn is_check(args: &[OsString]) -> bool {
+    let read = command().ignore_errors(true).try_get_matches_from(args);
+    read.is_ok_and(|m| m.subcommand_name() == Some("check"))
 }
 
 fn usage_error(e: &clap::Error) -> Error {
@@ -110,5 +127,5 @@ fn usage_error(e: &clap::Error) -> Error {
     let tip = text.lines().find_map(|l| l.trim().strip_prefix("tip: ")).map(str::to_owned);
     let usage = text.lines().find_map(|l| l.trim().strip_prefix("Usage: "));
     let hint = tip.or_else(|| usage.map(|u| format!("usage: {u}")));
-    Error { kind: Kind::Usage, message, hint: hint.or(Some("see \"iwas-wg --help\"".into())) }
+    Error::new(Kind::Usage, message).hint(hint.unwrap_or_else(|| "see \"iwas-wg --help\"".to_owned()))
 }

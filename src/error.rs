@@ -118,12 +118,29 @@ pub struct Error {
     pub message: String,
     /// The remedy, where there is one.
     pub hint: Option<String>,
+    /// What is wrong line by line, where a file was refused.
+    pub faults: Vec<Fault>,
+}
+
+/// What is wrong with one line of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// The line, from 1.
+    pub line: u64,
+    /// The location it is about, as it was written.
+    pub name: Option<String>,
+    /// What kind of failure.
+    pub kind: Kind,
+    /// The value and the reason.
+    pub message: String,
+    /// The remedy, where there is one.
+    pub hint: Option<String>,
 }
 
 impl Error {
     /// A failure without a remedy.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), hint: None }
+        Self { kind, message: message.into(), hint: None, faults: Vec::new() }
     }
 
     /// The same with its remedy.
@@ -150,7 +167,7 @@ impl From<Invalid> for Error {
 impl From<SettingsError> for Error {
     fn from(e: SettingsError) -> Self {
         let kind = if e.usage { Kind::Usage } else { Kind::BadState };
-        Self { kind, message: e.message, hint: e.hint }
+        Self { kind, message: e.message, hint: e.hint, faults: Vec::new() }
     }
 }
 

@@ -7,6 +7,9 @@
 
 mod append;
 mod mark;
+mod stage;
+
+pub use stage::Stage;
 mod rights;
 
 pub use append::{Appended, append, drop_spare};
@@ -126,7 +129,8 @@ pub fn network_file_system(path: &Path) -> Option<&'static str> {
 /// # Errors
 /// [`FsError`] if it cannot be made.
 pub fn create_dir(path: &Path, mode: u32) -> Result<(), FsError> {
-    if path.is_dir() {
+    // A relative name's last parent is the empty one: the directory we are in.
+    if path.as_os_str().is_empty() || path.is_dir() {
         return Ok(());
     }
     // A name without a directory lies in the present one.

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs what is missing on Debian or Ubuntu and passes every test of the project:
 # format, lints, unit and in-process tests, golden sessions, real WireGuard in network namespaces
-# and in a small virtual machine, the linter for rendered scripts, the documentation.
+# and in a small virtual machine, the linter for rendered scripts, the life of the Debian package, the
+# documentation.
 #
 # Every step runs, whatever the one before did. The last line is "N passed, N failed"; anything that
 # should have run and did not is a failure, and so is the exit code.
@@ -36,11 +37,19 @@ needed=(
   mandoc:mandoc
   jq:jq
   script:bsdutils
+  tmux:tmux
+  chromium:chromium
+  shellcheck:shellcheck
+  lintian:lintian
+  systemd-analyze:systemd
+  man:man-db
+  pgrep:procps
+  ansible-playbook:ansible
   sudo:sudo
   useradd:passwd
   setpriv:util-linux
   age:age
-  ssh-keygen:openssh-client
+  ssh:openssh-client
 )
 missing=()
 for entry in "${needed[@]}"; do
@@ -90,6 +99,7 @@ step "lints" cargo clippy --quiet --all-targets -- -D warnings
 step "build" cargo build --quiet --all-targets
 step "tests" tests
 if [[ -x tests/lint-scripts.sh ]]; then step "rendered scripts" tests/lint-scripts.sh; fi
+step "package" tests/package.sh
 step "documentation" documentation
 
 printf '\n== time\n'

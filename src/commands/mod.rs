@@ -8,7 +8,10 @@ mod access;
 mod adopt;
 mod audit;
 mod backup;
+mod batch;
 mod caller;
+mod check;
+mod columns;
 mod completions;
 mod conf_plan;
 mod context;
@@ -19,26 +22,30 @@ mod generate;
 mod heartbeat;
 mod history;
 mod init;
+mod inventory;
 mod known_conf;
 mod location;
 mod making;
 mod past;
 mod peer;
 mod projection;
+mod provision_all;
 mod provisioning;
 mod report;
 mod script;
 mod secrets;
+mod sheet;
 mod status;
 mod sync;
 mod unsealing;
 mod up;
 mod upkeep;
+mod watch;
 
 pub use completions::answer;
 pub use context::{Context, Global};
 
-use crate::error::Error;
+use crate::{error::Error, output::Level};
 
 /// How a command that did not fail ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,6 +56,8 @@ pub enum Outcome {
     Differs,
     /// It was asked whether somebody may do something, and they may not.
     Forbidden,
+    /// What a monitoring plugin answered.
+    Plugin(Level),
 }
 
 /// The verbs and nouns of the program; the help of each stands at its arguments.
@@ -63,10 +72,13 @@ pub enum Command {
     Script(script::Args),
     Status(status::Args),
     Heartbeat(heartbeat::Args),
+    Watch(watch::Args),
+    Check(check::Args),
     History(history::Args),
     Report(report::Args),
     Sync(sync::Args),
     Doctor(doctor::Args),
+    Inventory(inventory::Args),
     Access(access::Args),
     Audit(audit::Args),
     Secrets(secrets::Args),
@@ -91,10 +103,13 @@ impl Command {
             Self::Script(args) => script::run(args, ctx),
             Self::Status(args) => status::run(&args, ctx),
             Self::Heartbeat(args) => heartbeat::run(&args, ctx),
+            Self::Watch(args) => watch::run(&args, ctx),
+            Self::Check(args) => check::run(&args, ctx),
             Self::History(args) => history::run(&args, ctx),
             Self::Report(args) => report::run(&args, ctx),
             Self::Sync(args) => sync::run(&args, ctx),
             Self::Doctor(args) => doctor::run(&args, ctx),
+            Self::Inventory(args) => inventory::run(&args, ctx),
             Self::Access(args) => access::run(args, ctx),
             Self::Audit(args) => audit::run(args, ctx),
             Self::Secrets(args) => secrets::run(args, ctx),

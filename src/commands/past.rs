@@ -79,7 +79,7 @@ pub(super) fn gather(
     store.visit_past(from, only, &mut |past| {
         let Some(&i) = places.get(past.name) else { return };
         let stretches = stretches(past.steps, &gaps, window);
-        let summary = summarize(&stretches, window);
+        let summary = summarize(&stretches, past.steps, window);
         look(&locations[i], past.steps, (&stretches, &summary));
         let last = summary.outages.last();
         sites[i] = Some(SiteReport {

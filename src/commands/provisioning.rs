@@ -87,6 +87,60 @@ pub(super) struct Prepared {
     mode: KeyMode,
 }
 
+/// The secrets of a peer, not sealed yet.
+pub(super) struct Drawn {
+    mode: KeyMode,
+    key: Key,
+    preshared: Option<PresharedKey>,
+}
+
+enum Key {
+    Own(PrivateKey),
+    Given(PublicKey),
+}
+
+impl Drawn {
+    /// Whether any of it is kept sealed.
+    pub(super) fn is_sealed(&self) -> bool {
+        self.preshared.is_some() || matches!((&self.key, self.mode), (Key::Own(_), KeyMode::Stored))
+    }
+
+    /// Makes the public key and seals what is kept. Sealing takes its time, and may be done on any thread.
+    pub(super) fn seal(self, recipients: Option<&Recipients>) -> Result<Prepared, Error> {
+        let recipients = || recipients.ok_or(VaultError::NoRecipients);
+        let (public_key, private, sealed) = match self.key {
+            Key::Given(key) => (key, None, None),
+            Key::Own(key) => {
+                let sealed =
+                    if self.mode == KeyMode::Stored { Some(recipients()?.seal(&key)?) } else { None };
+                (key.public(), Some(key), sealed)
+            }
+        };
+        let sealed_preshared = match &self.preshared {
+            Some(key) => Some(recipients()?.seal_preshared(key)?),
+            None => None,
+        };
+        let keys = ScriptKeys { private, preshared: self.preshared.as_ref().map(PresharedKey::expose) };
+        Ok(Prepared { public_key, keys, sealed, sealed_preshared, mode: self.mode })
+    }
+}
+
+/// Draws the secrets that a request asks for; `None` in the mode `router` before the router has
+/// made its key.
+pub(super) fn draw(
+    ctx: &mut Context<'_>,
+    settings: &Settings,
+    request: KeyRequest,
+) -> Result<Option<Drawn>, Error> {
+    let key = match (request.public_key, request.mode) {
+        (Some(key), _) => Key::Given(key),
+        (None, KeyMode::Router) => return Ok(None),
+        (None, KeyMode::Stored | KeyMode::Once) => Key::Own(ctx.new_key()?),
+    };
+    let preshared = if request.wants_preshared(settings) { Some(ctx.new_preshared_key()?) } else { None };
+    Ok(Some(Drawn { mode: request.mode, key, preshared }))
+}
+
 impl Prepared {
     /// As the store takes it.
     pub(super) fn new_peer(&self) -> NewPeer<'_> {
@@ -186,24 +240,11 @@ pub(super) fn prepare(
     request: KeyRequest,
 ) -> Result<Option<Prepared>, Error> {
     refuse_taken_key(store, &ctx.scope, request)?;
-    let private = match (request.public_key, request.mode) {
-        (Some(_), _) => None,
-        (None, KeyMode::Router) => return Ok(None),
-        (None, KeyMode::Stored | KeyMode::Once) => Some(ctx.new_key()?),
-    };
-    let Some(public_key) = request.public_key.or_else(|| private.as_ref().map(PrivateKey::public)) else {
+    let Some(drawn) = draw(ctx, settings, request)? else {
         return Ok(None);
     };
-    let preshared = if request.wants_preshared(settings) { Some(ctx.new_preshared_key()?) } else { None };
-    let stored = private.as_ref().filter(|_| request.mode == KeyMode::Stored);
-    let (mut sealed, mut sealed_preshared) = (None, None);
-    if stored.is_some() || preshared.is_some() {
-        let recipients = Recipients::parse(&settings.recipients)?;
-        sealed = stored.map(|key| recipients.seal(key)).transpose()?;
-        sealed_preshared = preshared.as_ref().map(|key| recipients.seal_preshared(key)).transpose()?;
-    }
-    let keys = ScriptKeys { private, preshared: preshared.as_ref().map(PresharedKey::expose) };
-    Ok(Some(Prepared { public_key, keys, sealed, sealed_preshared, mode: request.mode }))
+    let recipients = if drawn.is_sealed() { Some(Recipients::parse(&settings.recipients)?) } else { None };
+    drawn.seal(recipients.as_ref()).map(Some)
 }
 
 /// The address that a location shall have: the wanted one if it may be had, else the next free.

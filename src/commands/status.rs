@@ -1,6 +1,8 @@
 //! `iwas-wg status`: the fleet at this moment.
 
-use super::{Context, Outcome, context::require, filter::Filter, heartbeat::future_warning};
+use super::{
+    Context, Outcome, columns::Columns, context::require, filter::Filter, heartbeat::future_warning,
+};
 use crate::{
     access::Permission,
     error::Error,
@@ -24,6 +26,7 @@ use std::collections::HashMap;
 #[command(after_long_help = "Examples:
   iwas-wg status
   iwas-wg status --org acme --state offline
+  iwas-wg status --columns name,state,handshake
   iwas-wg --json status | jq .counts")]
 pub struct Args {
     /// Only these locations
@@ -31,6 +34,8 @@ pub struct Args {
     names: Vec<String>,
     #[command(flatten)]
     filter: Filter,
+    #[command(flatten)]
+    columns: Columns,
 }
 
 pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
@@ -80,6 +85,8 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
         }))?;
         return Ok(Outcome::Done);
     }
+    // Before the first line: a wrong column is a failure, which writes nothing.
+    let shown = args.columns.of(table(&all, now))?;
     let source = match (&live, heartbeat_at) {
         (Some(_), _) => "live".to_owned(),
         (None, Some(at)) => format!("as of the heartbeat {} ago", ago(at, now)),
@@ -98,7 +105,7 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
         counts.unprovisioned
     ))?;
     if !all.is_empty() {
-        ctx.ui.table(&table(&all, now))?;
+        ctx.ui.table(&shown)?;
     }
     for note in all.iter().flat_map(|l| notes(l, now)) {
         ctx.ui.say(&note);
@@ -182,6 +189,8 @@ fn table(all: &[Location], now: Timestamp) -> Table {
         Column::text("ENDPOINT", 4),
         Column::number("RECEIVED", 5),
         Column::number("SENT", 6),
+        Column::extra("TAGS"),
+        Column::extra("PUBLIC-KEY"),
     ]);
     for l in all {
         let reading = l.reading.as_ref();
@@ -195,6 +204,8 @@ fn table(all: &[Location], now: Timestamp) -> Table {
             reading.and_then(|r| r.endpoint.clone()).unwrap_or_default(),
             reading.map(|r| size(r.rx_bytes)).unwrap_or_default(),
             reading.map(|r| size(r.tx_bytes)).unwrap_or_default(),
+            l.tags.iter().map(|(k, v)| format!("{k}={v}")).collect::<Vec<_>>().join(","),
+            l.public_key.map(|k| k.to_string()).unwrap_or_default(),
         ]);
     }
     table

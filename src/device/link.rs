@@ -62,15 +62,6 @@ pub(super) fn find(name: &str) -> io::Result<Option<Link>> {
     Ok(None)
 }
 
-/// Makes a `WireGuard` link in the kernel; `ENOTSUP` where that has none.
-pub(super) fn create(name: &str) -> io::Result<()> {
-    let mut message = LinkMessage::default();
-    message.attributes.push(LinkAttribute::IfName(name.to_owned()));
-    message.attributes.push(LinkAttribute::LinkInfo(vec![LinkInfo::Kind(InfoKind::Wireguard)]));
-    let flags = NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL;
-    netlink_request_rtnl(RouteNetlinkMessage::NewLink(message), Some(flags)).map(drop)
-}
-
 /// The IPv4 addresses of a link, each with the prefix length of its network, and for how many
 /// seconds the oldest has been there.
 ///

@@ -1,4 +1,7 @@
 //! The real interface, wherever it is: in the kernel or in a program.
+//!
+//! wireguard-control makes it in the kernel. Peers go past that library, which opens a socket and
+//! looks the family up for each message and clones what it hears: with 100,000 of them that was most of the time.
 
 use super::{Applied, Carrier, Device, DeviceError, Devices, failure, kernel, link, uapi, userspace};
 use crate::model::{
@@ -13,6 +16,7 @@ use std::{
     thread,
     time::Duration,
 };
+use wireguard_control::DeviceUpdate;
 
 const ENOTSUP: i32 = 95;
 const EADDRINUSE: i32 = 98;
@@ -76,14 +80,14 @@ impl SystemDevice {
         }
     }
 
-    /// Makes the link, with its key and port already set where the kernel carries it.
+    /// Makes the link.
     fn create(&self) -> Result<(Backend, Applied), DeviceError> {
         if userspace::is_alive(&self.name) {
             let socket = userspace::socket_path(&self.name);
             return Err(DeviceError::Elsewhere { name: self.name.clone(), socket });
         }
         if self.carrier != Carrier::Userspace {
-            match link::create(self.name.as_str()) {
+            match DeviceUpdate::new().apply(&self.library_name()?, wireguard_control::Backend::Kernel) {
                 Ok(()) => return Ok((Backend::Kernel, Applied::default())),
                 Err(e) if e.raw_os_error() == Some(ENOTSUP) => {
                     if self.carrier == Carrier::Kernel {
@@ -95,6 +99,10 @@ impl SystemDevice {
         }
         let program = userspace::start(&self.name, &self.vars, self.carrier == Carrier::Auto)?;
         Ok((Backend::Userspace, Applied { started: Some(program) }))
+    }
+
+    fn library_name(&self) -> Result<wireguard_control::InterfaceName, DeviceError> {
+        self.name.as_str().parse().map_err(|_| DeviceError::NotWireguard { name: self.name.clone() })
     }
 
     /// Key, port and peers.

@@ -33,14 +33,12 @@ pub struct Window {
 }
 
 impl Window {
-    /// The parts of equal length, up to rounding, that a timeline of `n` cells has.
-    fn cells(self, n: usize) -> impl Fn(usize) -> i64 {
+    /// Where the parts of equal length begin, up to rounding, that a timeline of `n` cells has,
+    /// and where the last one ends.
+    fn bounds(self, n: usize) -> Vec<i64> {
+        let parts = i128::try_from(n.max(1)).unwrap_or(1);
         let span = i128::from(self.until - self.from);
-        let n = i128::try_from(n.max(1)).unwrap_or(1);
-        move |i| {
-            let i = i128::try_from(i).unwrap_or(n);
-            self.from + i64::try_from(span * i / n).unwrap_or(0)
-        }
+        (0..=parts).map(|i| self.from + i64::try_from(span * i / parts).unwrap_or(0)).collect()
     }
 }
 
@@ -132,8 +130,8 @@ fn push(all: &mut Vec<Stretch>, from: i64, until: i64, state: State) {
     }
 }
 
-/// Adds up a site's stretches.
-pub fn summarize(stretches: &[Stretch], window: Window) -> Summary {
+/// Adds up a site's stretches; its steps say what comes after the last of them.
+pub fn summarize(stretches: &[Stretch], steps: &[Step], window: Window) -> Summary {
     let mut summary = Summary::default();
     let mut open = false;
     for s in stretches {
@@ -158,9 +156,13 @@ pub fn summarize(stretches: &[Stretch], window: Window) -> Summary {
         }
     }
     // Whoever was offline when last seen still is, as far as anybody knows.
-    if open && let Some(outage) = summary.outages.last_mut() {
-        let reaches_the_end = stretches.last().is_some_and(|s| s.until == window.until);
-        outage.until = if reaches_the_end { None } else { outage.until };
+    let end = steps.iter().rev().find(|s| s.at <= window.until).map(|s| s.state);
+    if open
+        && matches!(end, Some(State::Offline | State::Unknown))
+        && stretches.last().is_some_and(|s| s.until == window.until)
+        && let Some(outage) = summary.outages.last_mut()
+    {
+        outage.until = None;
     }
     summary
 }
@@ -197,15 +199,15 @@ impl Cell {
 /// A site's window in `n` cells.
 pub fn timeline(stretches: &[Stretch], window: Window, n: usize) -> Vec<Cell> {
     let mut cells = vec![Cell::default(); n];
-    let begin = window.cells(n);
+    let begin = window.bounds(n);
     let mut i = 0;
     for s in stretches.iter().filter(|s| matches!(s.state, State::Online | State::Offline)) {
-        while i < n && begin(i + 1) <= s.from {
+        while i < n && begin[i + 1] <= s.from {
             i += 1;
         }
         let mut j = i;
-        while j < n && begin(j) < s.until {
-            let seconds = s.until.min(begin(j + 1)) - s.from.max(begin(j));
+        while j < n && begin[j] < s.until {
+            let seconds = s.until.min(begin[j + 1]) - s.from.max(begin[j]);
             match s.state {
                 State::Online => cells[j].online += seconds,
                 _ => cells[j].offline += seconds,
@@ -255,7 +257,7 @@ mod tests {
     #[test]
     fn the_state_at_the_beginning_comes_from_before() {
         let s = steps(&[(10, State::Online), (1200, State::Offline), (1300, State::Online)]);
-        let sum = summarize(&stretches(&s, &[], W), W);
+        let sum = summarize(&stretches(&s, &[], W), &s, W);
         assert_eq!((sum.online, sum.offline, sum.unknown), (900, 100, 0));
         assert_eq!(sum.availability(), Some(90.0));
         assert_eq!(sum.outages, [Outage { from: 1200, until: Some(1300), seconds: 100 }]);
@@ -266,7 +268,7 @@ mod tests {
         let s = steps(&[(10, State::Online), (1250, State::Offline), (1900, State::Online)]);
         let gaps = [Gap { from: 1200, until: 1300 }, Gap { from: 1400, until: 1500 }];
         let all = stretches(&s, &gaps, W);
-        let sum = summarize(&all, W);
+        let sum = summarize(&all, &s, W);
         assert_eq!((sum.online, sum.offline, sum.unknown), (300, 500, 200));
         assert_eq!(
             sum.outages,
@@ -281,13 +283,16 @@ mod tests {
     #[test]
     fn an_outage_goes_on_until_somebody_is_back() {
         let s = steps(&[(1100, State::Offline)]);
-        let sum = summarize(&stretches(&s, &[], W), W);
+        let sum = summarize(&stretches(&s, &[], W), &s, W);
         assert_eq!(sum.outages, [Outage { from: 1100, until: None, seconds: 900 }]);
         assert_eq!(sum.availability(), Some(0.0));
+        let s = steps(&[(1100, State::Offline), (2000, State::Online)]);
+        let sum = summarize(&stretches(&s, &[], W), &s, W);
+        assert_eq!(sum.outages[0].until, Some(2000), "back at this very second");
         let s = steps(&[(1100, State::Offline), (1500, State::Disabled)]);
-        let sum = summarize(&stretches(&s, &[], W), W);
+        let sum = summarize(&stretches(&s, &[], W), &s, W);
         assert_eq!(sum.outages, [Outage { from: 1100, until: Some(1500), seconds: 400 }]);
-        assert_eq!(summarize(&[], W).availability(), None);
+        assert_eq!(summarize(&[], &[], W).availability(), None);
     }
 
     #[test]
@@ -355,7 +360,7 @@ mod tests {
             };
             let count = |state| i64::try_from((W.from..W.until).filter(|t| state_at(*t) == Some(state)).count());
             let all = stretches(&steps, &gaps, W);
-            let sum = summarize(&all, W);
+            let sum = summarize(&all, &steps, W);
             prop_assert_eq!(sum.online, count(State::Online).expect("count"));
             prop_assert_eq!(sum.offline, count(State::Offline).expect("count"));
             prop_assert_eq!(sum.unknown, count(State::Unknown).expect("count"));

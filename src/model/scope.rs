@@ -55,5 +55,7 @@ mod tests {
         let some = Scope::Orgs(BTreeSet::from(["acme".to_owned()]));
         assert!(some.covers(Some(&acme)) && !some.covers(Some(&other)) && !some.covers(None));
         assert!(Scope::All.covers(None) && Scope::All.covers(Some(&other)));
+        let both = some.within(&Scope::All).within(&Scope::Orgs(BTreeSet::from(["other".to_owned()])));
+        assert!(!both.covers(Some(&acme)) && !both.covers(Some(&other)));
     }
 }

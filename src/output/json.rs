@@ -1,14 +1,17 @@
 //! The shapes of `--json`: one object, `schema_version` first, every key always there.
 
 mod access;
+mod batch;
+mod failure;
+mod inventory;
 mod scalar;
 
 pub use access::{AuditEndReport, AuditList, AuditVerdict, Check, DeedReport, Right, SecretsReport, Whoami};
+pub use batch::BatchReport;
+pub use failure::{ErrorReport, WarningReport};
+pub use inventory::{Inventory, Variables};
 
-use crate::{
-    error::Error,
-    model::{Counts, Description, Location, Org, State},
-};
+use crate::model::{Counts, Description, Location, Org, State};
 use ipnet::IpNet;
 use jiff::Timestamp;
 use scalar::{Key, Time};
@@ -317,34 +320,6 @@ pub struct HeartbeatReport {
     pub drift: u64,
 }
 
-/// One change that `heartbeat.on_change` is told.
-#[derive(Debug, Serialize)]
-pub struct AnnouncementReport<'a> {
-    /// The same each time that this change is told.
-    pub id: String,
-    /// The location.
-    pub name: &'a str,
-    /// Its owner.
-    pub org: Option<&'a str>,
-    /// State before.
-    pub from: &'static str,
-    /// State now.
-    pub to: &'static str,
-    /// When it happened.
-    pub at: String,
-}
-
-/// What `heartbeat.on_change` gets on its standard input.
-#[derive(Debug, Serialize)]
-pub struct AnnouncementsReport<'a> {
-    /// The time of the heartbeat.
-    pub heartbeat_at: String,
-    /// All locations by state.
-    pub counts: CountsReport,
-    /// Oldest first.
-    pub changes: Vec<AnnouncementReport<'a>>,
-}
-
 /// `script render --format json`. The keys are what the command is for.
 #[derive(Serialize)]
 #[expect(missing_debug_implementations, reason = "it holds keys")]
@@ -468,49 +443,4 @@ pub struct BackupReport {
     pub file: String,
     /// Where the replaced store is kept.
     pub replaced: Option<String>,
-}
-
-#[derive(Debug, Serialize)]
-struct ErrorBody<'a> {
-    code: &'static str,
-    exit: u8,
-    message: &'a str,
-    hint: Option<&'a str>,
-}
-
-/// A failure, on standard error.
-#[derive(Debug, Serialize)]
-pub struct ErrorReport<'a> {
-    schema_version: u32,
-    error: ErrorBody<'a>,
-}
-
-impl<'a> ErrorReport<'a> {
-    pub(super) fn new(e: &'a Error) -> Self {
-        let error = ErrorBody {
-            code: e.kind.code(),
-            exit: e.kind.exit(),
-            message: &e.message,
-            hint: e.hint.as_deref(),
-        };
-        Self { schema_version: SCHEMA_VERSION, error }
-    }
-}
-
-#[derive(Debug, Serialize)]
-struct WarningBody<'a> {
-    message: &'a str,
-}
-
-/// A warning, on standard error.
-#[derive(Debug, Serialize)]
-pub struct WarningReport<'a> {
-    schema_version: u32,
-    warning: WarningBody<'a>,
-}
-
-impl<'a> WarningReport<'a> {
-    pub(super) fn new(message: &'a str) -> Self {
-        Self { schema_version: SCHEMA_VERSION, warning: WarningBody { message } }
-    }
 }

@@ -33,7 +33,11 @@ impl Metrics {
     /// No peers yet.
     pub fn new() -> Self {
         Self {
-            up: family("peer_up", "gauge", "Whether the last handshake is fresh."),
+            up: family(
+                "peer_up",
+                "gauge",
+                "Whether the last handshake is fresh; absent while a hub that was just restarted cannot tell.",
+            ),
             handshake: family(
                 "peer_last_handshake_timestamp_seconds",
                 "gauge",
@@ -47,7 +51,9 @@ impl Metrics {
     /// Adds a peer. A location's name needs no escaping: it has no quote or backslash.
     pub fn peer(&mut self, name: &str, reading: &Reading) {
         let label = format!("{{location=\"{name}\"}}");
-        let _ = writeln!(self.up, "iwas_wg_peer_up{label} {}", u8::from(reading.is_online));
+        if !reading.is_unknown {
+            let _ = writeln!(self.up, "iwas_wg_peer_up{label} {}", u8::from(reading.is_online));
+        }
         if let Some(at) = reading.last_handshake {
             let at = at.as_second();
             let _ = writeln!(self.handshake, "iwas_wg_peer_last_handshake_timestamp_seconds{label} {at}");

@@ -3,17 +3,22 @@
 //! Results go to standard output and nothing else does; everything said to people goes to
 //! standard error. A reader that closed the pipe is no failure, a full disk is one.
 
+pub mod changes;
 pub mod json;
 mod key_metrics;
 mod metrics;
 pub mod page;
 pub mod past;
+mod plugin;
 mod progress;
+mod screen;
 mod table;
 
 pub use key_metrics::key_metrics;
 pub use metrics::{Fleet, Metrics};
+pub use plugin::{Answer, CheckAnswer, Level, Number};
 pub use progress::Progress;
+pub use screen::{Ink, Key, Line, Screen};
 pub use table::{Column, Table};
 
 use crate::{
@@ -165,6 +170,20 @@ impl Ui {
         }
     }
 
+    /// Tells a failure as a monitoring plugin does: as its answer, and never with another code.
+    pub fn plugin_error(&mut self, e: &Error) {
+        if self.style.json {
+            let report = json::ErrorReport::with_exit(e, Level::Unknown as u8);
+            self.tell(&serde_json::to_string(&report).unwrap_or_default());
+            return;
+        }
+        let hint = e.hint.as_ref().map(|h| format!(" ({h})")).unwrap_or_default();
+        let text = format!("{}{hint}", e.message);
+        let answer = Answer { level: Level::Unknown, text, numbers: Vec::new() };
+        // With standard output gone there is nobody to answer.
+        let _ = self.data(&answer.line()).and_then(|()| self.flush());
+    }
+
     /// Tells a failure.
     pub fn error(&mut self, e: &Error) {
         if e.kind == Kind::ClosedPipe {
@@ -176,9 +195,22 @@ impl Ui {
             return;
         }
         self.tell(&format!("iwas-wg: {}", one_line(&e.message)));
+        for fault in &e.faults {
+            let remedy = fault.hint.as_ref().map_or_else(String::new, |hint| format!("; {hint}"));
+            self.tell(&format!("line {}: {}", fault.line, one_line(&format!("{}{remedy}", fault.message))));
+        }
         if let Some(hint) = &e.hint {
             self.tell(&format!("hint: {}", one_line(hint)));
         }
+    }
+
+    /// The terminal behind standard output as one picture, until it is dropped.
+    ///
+    /// # Errors
+    /// [`Kind::Failed`] if it cannot be taken over.
+    pub fn screen(&mut self) -> Result<Screen, Error> {
+        self.flush()?;
+        Screen::enter(self.color).map_err(|e| stdout_failed(&e))
     }
 
     /// A bar for long work; nothing is drawn unless standard error is a terminal.

@@ -78,7 +78,7 @@ fn row(page: &mut String, s: &SiteReport, words: &Words) {
         page,
         "<tr><th scope=\"row\">{}</th><td>{}</td><td class=\"{state}\">{state}</td><td class=\"n\">{}</td>\
          <td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{longest}</td><td>{last}</td>\
-         <td class=\"n\">{}</td><td class=\"n\">{}</td><td>{}</td></tr>",
+         <td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"t\">{}</td></tr>",
         escape(&s.name),
         escape(s.org.as_deref().unwrap_or_default()),
         percent(s.availability_percent),

@@ -11,17 +11,24 @@ pub struct Column {
     pub right: bool,
     /// How early it goes when the terminal is narrow: the highest goes first, 0 stays.
     pub spare: u8,
+    /// Shown only where it is asked for.
+    pub extra: bool,
 }
 
 impl Column {
     /// A column of text.
     pub const fn text(title: &'static str, spare: u8) -> Self {
-        Self { title, right: false, spare }
+        Self { title, right: false, spare, extra: false }
+    }
+
+    /// A column of text that nobody sees who does not ask for it.
+    pub const fn extra(title: &'static str) -> Self {
+        Self { title, right: false, spare: 0, extra: true }
     }
 
     /// A column of numbers.
     pub const fn number(title: &'static str, spare: u8) -> Self {
-        Self { title, right: true, spare }
+        Self { title, right: true, spare, extra: false }
     }
 }
 
@@ -38,6 +45,29 @@ impl Table {
         Self { columns: columns.to_vec(), rows: Vec::new() }
     }
 
+    /// The same rows with these of the columns, in this order. Who asks for columns gets them all,
+    /// however narrow the terminal is.
+    ///
+    /// # Errors
+    /// The first title that there is not.
+    pub fn with_columns<'a>(self, titles: &'a [String]) -> Result<Self, &'a str> {
+        let place = |title: &'a String| {
+            self.columns.iter().position(|c| c.title == title.to_uppercase()).ok_or(title.as_str())
+        };
+        let places = titles.iter().map(place).collect::<Result<Vec<_>, _>>()?;
+        let chosen = |i: &usize| Column { spare: 0, extra: false, ..self.columns[*i] };
+        let columns = places.iter().map(chosen).collect();
+        let pick =
+            |row: &Vec<String>| places.iter().map(|i| row.get(*i).cloned().unwrap_or_default()).collect();
+        let rows = self.rows.iter().map(pick).collect();
+        Ok(Self { columns, rows })
+    }
+
+    /// The titles that [`Table::with_columns`] takes, in small letters.
+    pub fn titles(&self) -> Vec<String> {
+        self.columns.iter().map(|c| c.title.to_lowercase()).collect()
+    }
+
     /// Adds a row, a cell for each column; control characters are shown as spaces.
     pub fn row(&mut self, cells: Vec<String>) {
         let clean =
@@ -46,7 +76,7 @@ impl Table {
     }
 
     pub(super) fn render(&self, width: Option<u16>, color: bool) -> String {
-        let mut kept: Vec<usize> = (0..self.columns.len()).collect();
+        let mut kept: Vec<usize> = (0..self.columns.len()).filter(|i| !self.columns[*i].extra).collect();
         loop {
             let grid = self.grid(&kept, color);
             let wide: usize = grid.column_max_content_widths().iter().map(|w| usize::from(*w) + 2).sum();
@@ -94,7 +124,7 @@ impl Table {
     }
 }
 
-fn steers(c: char) -> bool {
+pub(super) fn steers(c: char) -> bool {
     c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
 }
 
@@ -142,6 +172,16 @@ mod tests {
         assert_eq!(text.lines().next(), Some("NAME                   STATE"));
         let text = table().render(Some(5), false);
         assert_eq!(text.lines().count(), 3, "a record was wrapped:\n{text}");
+    }
+
+    #[test]
+    fn asked_columns_are_all_there_in_the_order_asked_for() {
+        let asked = |titles: &[&str]| titles.iter().map(|t| (*t).to_owned()).collect::<Vec<_>>();
+        let order = asked(&["rx", "name", "org"]);
+        let text = table().with_columns(&order).expect("columns").render(Some(5), false);
+        assert_eq!(text.lines().next(), Some("  RX  NAME                   ORG"));
+        let unknown = asked(&["name", "colour"]);
+        assert_eq!(table().with_columns(&unknown).map(|_| ()), Err("colour"));
     }
 
     #[test]

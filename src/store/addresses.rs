@@ -6,8 +6,8 @@
 
 use super::{Change, Store, StoreError};
 use crate::model::Pool;
-use rusqlite::{Connection, OptionalExtension};
-use std::net::Ipv4Addr;
+use rusqlite::{CachedStatement, Connection, OptionalExtension};
+use std::{collections::HashSet, net::Ipv4Addr};
 
 /// An address that is free, and where the next search may begin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +36,29 @@ impl Store {
     /// [`StoreError::Exhausted`] if there is none.
     pub fn next_address(&self, pool: &Pool) -> Result<Ipv4Addr, StoreError> {
         choose(&self.conn, pool).map(|c| c.address)
+    }
+
+    /// The addresses that so many locations would get one after the other, those in `besides` left
+    /// out; fewer if there are no more. Takes nothing.
+    ///
+    /// # Errors
+    /// [`StoreError`] if reading fails.
+    pub fn next_addresses(
+        &self,
+        pool: &Pool,
+        count: usize,
+        besides: &HashSet<Ipv4Addr>,
+    ) -> Result<Vec<Choice>, StoreError> {
+        let mut walk = Walk::begin(&self.conn, pool)?;
+        let mut all = Vec::with_capacity(count);
+        while all.len() < count {
+            match walk.next()? {
+                Some(choice) if besides.contains(&choice.address) => {}
+                Some(choice) => all.push(choice),
+                None => break,
+            }
+        }
+        Ok(all)
     }
 
     /// How many locations hold an address of the pool, and how many one that it does not admit.
@@ -76,15 +99,23 @@ impl Change<'_> {
     /// [`StoreError::Exhausted`] if there is none.
     pub fn take_next_address(&self, pool: &Pool) -> Result<Ipv4Addr, StoreError> {
         let choice = choose(self, pool)?;
-        if let Some(next) = choice.next {
+        self.take_choices(pool, &[choice])?;
+        Ok(choice.address)
+    }
+
+    /// Takes addresses that [`Store::next_addresses`] gave, in their order.
+    ///
+    /// # Errors
+    /// [`StoreError`] if writing fails.
+    pub fn take_choices(&self, pool: &Pool, choices: &[Choice]) -> Result<(), StoreError> {
+        if let Some(next) = choices.last().and_then(|c| c.next) {
             self.prepare_cached(
                 "INSERT INTO allocation (pool, next_ip) VALUES (?1, ?2)
                  ON CONFLICT (pool) DO UPDATE SET next_ip = excluded.next_ip",
             )?
             .execute((pool.fingerprint(), next))?;
         }
-        self.take_address(choice.address)?;
-        Ok(choice.address)
+        choices.iter().try_for_each(|c| self.take_address(c.address))
     }
 
     /// Notes that an address is used again, if it was freed before.
@@ -105,35 +136,8 @@ impl Change<'_> {
 }
 
 fn choose(conn: &Connection, pool: &Pool) -> Result<Choice, StoreError> {
-    let remembered: Option<i64> = conn
-        .prepare_cached("SELECT next_ip FROM allocation WHERE pool = ?1")?
-        .query_row([pool.fingerprint()], |r| r.get(0))
-        .optional()?;
-    // A remembered place past the last IPv4 address means that there is nothing left to walk.
-    let mut at = match remembered {
-        None => pool.next_from(None),
-        Some(n) => u32::try_from(n).ok().and_then(|n| pool.next_from(Some(Ipv4Addr::from(n)))),
-    };
-    let mut used = conn.prepare_cached(
-        "SELECT EXISTS (SELECT 1 FROM location WHERE vpn_ip = ?1)
-             OR EXISTS (SELECT 1 FROM pending_address WHERE vpn_ip = ?1)
-             OR EXISTS (SELECT 1 FROM freed_address WHERE vpn_ip = ?1)",
-    )?;
-    while let Some(address) = at {
-        let n = u32::from(address);
-        if !used.query_row([n], |r| r.get::<_, bool>(0))? {
-            return Ok(Choice { address, next: Some(i64::from(n) + 1) });
-        }
-        at = n.checked_add(1).and_then(|n| pool.next_from(Some(Ipv4Addr::from(n))));
-    }
-    let end = i64::from(u32::from(pool.network().broadcast())) + 1;
-    let mut freed = conn.prepare_cached("SELECT vpn_ip FROM freed_address ORDER BY seq")?;
-    let mut rows = freed.query([])?;
-    while let Some(row) = rows.next()? {
-        let address = Ipv4Addr::from(row.get::<_, u32>(0)?);
-        if pool.admits(address).is_ok() {
-            return Ok(Choice { address, next: Some(end) });
-        }
+    if let Some(choice) = Walk::begin(conn, pool)?.next()? {
+        return Ok(choice);
     }
     let used: u64 = conn.query_row(
         "SELECT count(*) FROM location WHERE vpn_ip BETWEEN ?1 AND ?2",
@@ -141,4 +145,54 @@ fn choose(conn: &Connection, pool: &Pool) -> Result<Choice, StoreError> {
         |r| r.get::<_, u32>(0).map(u64::from),
     )?;
     Err(Exhausted { network: pool.network().to_string(), used, reserved: pool.capacity().1 }.into())
+}
+
+/// The free addresses of a pool in the order in which they are handed out.
+struct Walk<'a> {
+    pool: &'a Pool,
+    /// The next never-used candidate; `None` past the end.
+    at: Option<Ipv4Addr>,
+    used: CachedStatement<'a>,
+    /// Those of removed locations, the oldest last; read when the others are through.
+    freed: Option<Vec<Ipv4Addr>>,
+    conn: &'a Connection,
+}
+
+impl<'a> Walk<'a> {
+    fn begin(conn: &'a Connection, pool: &'a Pool) -> Result<Self, StoreError> {
+        let remembered: Option<i64> = conn
+            .prepare_cached("SELECT next_ip FROM allocation WHERE pool = ?1")?
+            .query_row([pool.fingerprint()], |r| r.get(0))
+            .optional()?;
+        // A remembered place past the last IPv4 address means that there is nothing left to walk.
+        let at = match remembered {
+            None => pool.next_from(None),
+            Some(n) => u32::try_from(n).ok().and_then(|n| pool.next_from(Some(Ipv4Addr::from(n)))),
+        };
+        let used = conn.prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM location WHERE vpn_ip = ?1)
+                 OR EXISTS (SELECT 1 FROM pending_address WHERE vpn_ip = ?1)
+                 OR EXISTS (SELECT 1 FROM freed_address WHERE vpn_ip = ?1)",
+        )?;
+        Ok(Self { pool, at, used, freed: None, conn })
+    }
+
+    fn next(&mut self) -> Result<Option<Choice>, StoreError> {
+        while let Some(address) = self.at {
+            let n = u32::from(address);
+            self.at = n.checked_add(1).and_then(|n| self.pool.next_from(Some(Ipv4Addr::from(n))));
+            if !self.used.query_row([n], |r| r.get::<_, bool>(0))? {
+                return Ok(Some(Choice { address, next: Some(i64::from(n) + 1) }));
+            }
+        }
+        if self.freed.is_none() {
+            let mut query = self.conn.prepare_cached("SELECT vpn_ip FROM freed_address ORDER BY seq DESC")?;
+            let rows = query.query_map([], |r| Ok(Ipv4Addr::from(r.get::<_, u32>(0)?)))?;
+            self.freed = Some(rows.collect::<Result<_, _>>()?);
+        }
+        let end = i64::from(u32::from(self.pool.network().broadcast())) + 1;
+        let freed = self.freed.iter_mut().flat_map(|all| std::iter::from_fn(|| all.pop()));
+        let mut admitted = freed.filter(|a| self.pool.admits(*a).is_ok());
+        Ok(admitted.next().map(|address| Choice { address, next: Some(end) }))
+    }
 }

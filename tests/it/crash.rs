@@ -63,6 +63,8 @@ fn template() -> Hub {
     hub.run(&["location", "remove", "zeta", "-y"]).ok();
     let conf = hub.conf().replace("10.0.0.3/32", "10.0.0.77/32");
     fs::write(hub.path("etc/wireguard/wg0.conf"), conf).expect("conf");
+    let fleet = "name,key_mode\nimported-1,once\nimported-2,stored\nimported-3,once\n";
+    fs::write(hub.path("fleet.csv"), fleet).expect("fleet");
     hub
 }
 
@@ -90,15 +92,21 @@ fn copy(from: &Path, to: &Path) {
     store.execute("UPDATE conf_seen SET mark = ?1, spare = ?2", (mark(&conf), spare)).expect("store");
 }
 
+/// What is meant to lie in the hub's own directory begins with `ROOT/`.
+fn placed(root: &Path, args: &[&str]) -> Vec<String> {
+    args.iter().map(|a| a.replace("ROOT/", &format!("{}/", root.display()))).collect()
+}
+
 fn iwas_wg(root: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(PROGRAM);
-    command.env_clear().arg("--root").arg(root).args(args).stdin(Stdio::null());
+    command.env_clear().arg("--root").arg(root).args(placed(root, args)).stdin(Stdio::null());
     command
 }
 
 fn traced(root: &Path, strace: &[&str], args: &[&str]) -> Output {
     let mut command = Command::new("strace");
-    command.args(["-f", "-qq"]).args(strace).arg(PROGRAM).arg("--root").arg(root).args(args);
+    command.args(["-f", "-qq"]).args(strace).arg(PROGRAM);
+    command.arg("--root").arg(root).args(placed(root, args));
     command.env_clear().env("PATH", "/usr/bin:/bin").stdin(Stdio::null()).output().expect("strace")
 }
 
@@ -233,6 +241,7 @@ fn examine(root: &Path, disturbed: &Output, outcomes: &Outcomes) -> Result<(), S
             return Err(format!("{action} was reported and is not so"));
         }
     }
+    imported(root, locations, disturbed)?;
     // A stored key can be shown again, whoever has seen it or not.
     if locations.iter().any(|l| l["name"] == "epsilon" && l["key_mode"] == "stored") {
         let script = run(&["script", "render", "epsilon", "--format", "json"]);
@@ -258,6 +267,33 @@ fn examine(root: &Path, disturbed: &Output, outcomes: &Outcomes) -> Result<(), S
         serde_json::from_slice(&next.stdout).map_err(|e| format!("{e}: {}", said(&next)))?;
     let ip = next["location"]["vpn_ip"].as_str().ok_or("no address")?;
     if addresses.contains(ip) { Err(format!("{ip} was given twice")) } else { Ok(()) }
+}
+
+/// An import is all there or not at all, and no key that is in a script alone is lost.
+fn imported(root: &Path, locations: &[serde_json::Value], disturbed: &Output) -> Result<(), String> {
+    let new: Vec<_> =
+        locations.iter().filter(|l| l["name"].as_str().is_some_and(|n| n.starts_with("imported-"))).collect();
+    if !new.is_empty() && new.len() != 3 {
+        return Err(format!("{} of 3 locations were imported", new.len()));
+    }
+    for l in &new {
+        let name = l["name"].as_str().ok_or("no name")?;
+        let script = fs::read_to_string(root.join(format!("scripts/{name}.rsc")))
+            .map_err(|e| format!("{name} is there, and its script is not: {e}"))?;
+        let key = script.split("iwKey \"").nth(1).and_then(|s| s.split('"').next());
+        let key = key.ok_or("no key in the script")?;
+        let key = iwas_wg::model::PrivateKey::from_base64(key).map_err(str::to_owned)?;
+        if l["vpn_public_key"] != key.public().to_string() {
+            return Err(format!("the script of {name} has another key"));
+        }
+    }
+    let scripts = fs::read_dir(root.join("scripts")).into_iter().flatten().flatten();
+    let left: Vec<_> = scripts.map(|f| f.file_name()).filter(|_| new.is_empty()).collect();
+    // Who is killed cannot clear up; who is told of a failure can.
+    if disturbed.status.code().is_some_and(|c| (1..128).contains(&c)) && !left.is_empty() {
+        return Err(format!("the import failed, and {left:?} stayed"));
+    }
+    Ok(())
 }
 
 /// Repeats a command with each of the disturbances on two threads; returns how many there were.
@@ -294,6 +330,7 @@ fn commands(hub: &Hub) -> Vec<Vec<String>> {
         words("--json location remove beta --yes"),
         words("--json location set alpha --org acme --tag a=b"),
         words("--json sync"),
+        words("--json location import ROOT/fleet.csv --scripts-dir ROOT/scripts"),
         words("--json secrets reseal"),
         [words("--json restore"), vec![backup], words("--yes")].concat(),
     ]

@@ -27,7 +27,7 @@ pub(crate) struct Hub {
     pub(crate) vars: BTreeMap<String, String>,
     pub(crate) terminal: Terminal,
     devices: FakeDevices,
-    random: Rc<Cell<u64>>,
+    pub(crate) random: Rc<Cell<u64>>,
     /// Who answers for a passphrase.
     pub(crate) ask_secret: fn(&str) -> io::Result<Zeroizing<String>>,
     /// Who calls.

@@ -3,15 +3,21 @@
 //!
 //! `sessions`, `survive`, `safety` and `scripts` run twice: here on a userspace `WireGuard`, and on the Linux kernel's own
 //! inside the small virtual machine that `vm` builds and boots. `userspace` and `kernel` hold what is
-//! true of one of them only. `quickstart` runs the demonstration of the README. Nothing here touches the network of the machine: every interface lives
+//! true of one of them only. `quickstart` runs the demonstration of the README, `manual` every
+//! example of the manual, `examples` the scripts of that name; `shells` types into bash, zsh and fish. Nothing here touches the network of the machine: every interface lives
 //! in a namespace that the test made, and goes with it.
 
 mod adoption;
+mod ansible;
 mod bench;
 mod boundary;
+mod browser;
+mod examples;
+mod history;
 mod hub;
 mod kernel;
 mod manual;
+mod monitoring;
 mod netns;
 mod quickstart;
 mod rotation;
@@ -24,3 +30,4 @@ mod shells;
 mod survive;
 mod userspace;
 mod vm;
+mod watch;

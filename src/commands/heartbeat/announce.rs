@@ -5,7 +5,10 @@ use crate::{
     env::program,
     error::Error,
     model::{Counts, State},
-    output::json::{AnnouncementReport, AnnouncementsReport, CountsReport, Envelope, time},
+    output::{
+        changes::{AnnouncementReport, AnnouncementsReport},
+        json::{CountsReport, Envelope, time},
+    },
     settings::Settings,
     store::{Announcement, Store},
 };

@@ -2,12 +2,12 @@
 
 use crate::{
     access::Permission,
-    commands::{Context, Outcome, filter::Filter},
+    commands::{Context, Outcome, columns::Columns, filter::Filter},
     error::Error,
     model::{Description, Location, Org},
     output::{
         Column, Table,
-        json::{Envelope, LocationList, LocationReport, state_of},
+        json::{Envelope, LocationList, LocationReport, state_of, time},
     },
 };
 
@@ -16,10 +16,13 @@ use crate::{
 #[command(after_long_help = "Examples:
   iwas-wg location list
   iwas-wg location list --org acme --tag city=vienna
+  iwas-wg location list --columns name,address,public-key
   for name in $(iwas-wg location list -o name); do echo $name; done")]
 pub(super) struct Args {
     #[command(flatten)]
     filter: Filter,
+    #[command(flatten)]
+    columns: Columns,
     /// Form of the output
     #[arg(short, long, value_name = "FORM", default_value = "table")]
     output: Form,
@@ -58,10 +61,15 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
         Column::text("KEY", 5),
         Column::text("TAGS", 3),
         Column::text("DESCRIPTION", 4),
+        Column::extra("PUBLIC-KEY"),
+        Column::extra("EXPIRES"),
+        Column::extra("CREATED"),
+        Column::extra("UPDATED"),
     ]);
     for l in &all {
         table.row(row(l));
     }
+    let table = args.columns.of(table)?;
     if all.is_empty() {
         ctx.ui.say("no locations");
     } else {
@@ -79,5 +87,9 @@ fn row(l: &Location) -> Vec<String> {
         l.key_mode.to_string(),
         l.tags.iter().map(|(k, v)| format!("{k}={v}")).collect::<Vec<_>>().join(","),
         l.description.as_ref().map_or("", Description::as_str).to_owned(),
+        l.public_key.map(|k| k.to_string()).unwrap_or_default(),
+        l.expires_at.map(time).unwrap_or_default(),
+        time(l.created_at),
+        time(l.updated_at),
     ]
 }

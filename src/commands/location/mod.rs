@@ -1,6 +1,9 @@
 //! `iwas-wg location`: the sites, each with one router.
 
 mod add;
+mod edit;
+mod export;
+mod import;
 mod list;
 mod remove;
 mod rename;
@@ -27,7 +30,10 @@ enum Verb {
     List(list::Args),
     Show(show::Args),
     Set(set::Args),
+    Edit(edit::Args),
     Remove(remove::Args),
+    Import(import::Args),
+    Export(export::Args),
     Rename(rename::Args),
 }
 
@@ -37,7 +43,10 @@ pub(super) fn run(args: Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
         Verb::List(args) => list::run(&args, ctx),
         Verb::Show(args) => show::run(&args, ctx),
         Verb::Set(args) => set::run(&args, ctx),
+        Verb::Edit(args) => edit::run(&args, ctx),
         Verb::Remove(args) => remove::run(&args, ctx),
+        Verb::Import(args) => import::run(&args, ctx),
+        Verb::Export(args) => export::run(&args, ctx),
         Verb::Rename(args) => rename::run(&args, ctx),
     }
 }

@@ -7,6 +7,7 @@ use crate::{
         context::require,
         location::report,
         projection::{claimed, project_added},
+        provision_all,
         provisioning::{
             KeyRequest, SCRIPT_KEPT, check_recipients, choose_address, endpoint, install_script, lost_key,
             prepare, refuse_taken_key, shows_script,
@@ -20,6 +21,7 @@ use crate::{
     store::Edit,
     wgconf::ConfPeerWanted,
 };
+use std::path::PathBuf;
 
 /// Make the keys of a location that has none, and print its router's script
 ///
@@ -29,11 +31,18 @@ use crate::{
 #[command(after_long_help = "Examples:
   iwas-wg peer provision kiosk > kiosk.rsc
   iwas-wg peer provision kiosk --key-mode once > kiosk.rsc
-  iwas-wg peer provision kiosk --expires 30d > kiosk.rsc")]
+  iwas-wg peer provision kiosk --expires 30d > kiosk.rsc
+  iwas-wg peer provision --all --scripts-dir scripts")]
 pub(super) struct Args {
     /// The location
-    #[arg(value_name = "NAME")]
-    name: String,
+    #[arg(value_name = "NAME", required_unless_present = "all", conflicts_with = "all")]
+    name: Option<String>,
+    /// Every location that has no peer yet
+    #[arg(long, conflicts_with_all = ["public_key", "expires"])]
+    all: bool,
+    /// With --all: write NAME.rsc files into this directory
+    #[arg(long, value_name = "DIR", requires = "all")]
+    scripts_dir: Option<PathBuf>,
     /// Where the private key lives: stored, once or router
     #[arg(long, value_name = "M")]
     key_mode: Option<String>,
@@ -52,7 +61,11 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
-    let name: LocationName = args.name.parse()?;
+    let Some(name) = &args.name else {
+        let (mode, dir) = (args.key_mode.as_deref(), args.scripts_dir.as_deref());
+        return provision_all::run(ctx, mode, args.preshared, dir, args.dry_run);
+    };
+    let name: LocationName = name.parse()?;
     let settings = ctx.enter("peer provision", Permission::PeerWrite)?;
     // Bad values are told before it is looked whether there is such a location.
     let flags = |default| {

@@ -5,6 +5,7 @@ use super::{become_, hub};
 use crate::support::Hub;
 use std::{
     collections::BTreeSet,
+    os::unix::fs::PermissionsExt,
     sync::atomic::{AtomicUsize, Ordering},
     thread,
 };
@@ -90,6 +91,11 @@ fn run_cells(row: &Row) -> usize {
         for (which, expected) in ["own", "foreign"].iter().zip(outcomes) {
             let org = if *which == "own" { "acme" } else { "umbrella" };
             let dir = hub.path("man").to_str().expect("path").to_owned();
+            let open = hub.path("open");
+            std::fs::create_dir_all(&open).expect("directory");
+            std::fs::set_permissions(&open, std::fs::Permissions::from_mode(0o777)).expect("mode");
+            let sheet = hub.path("sheet.csv").to_str().expect("path").to_owned();
+            std::fs::write(&sheet, format!("name,org\nfresh,{org}\n")).expect("sheet");
             let words: Vec<String> = row
                 .command
                 .split(' ')
@@ -99,6 +105,8 @@ fn run_cells(row: &Row) -> usize {
                     "ORG" => org.to_owned(),
                     "FILE" => file.clone(),
                     "DIR" => dir.clone(),
+                    "SHEET" => sheet.clone(),
+                    "OPEN" => open.join("scripts").to_str().expect("path").to_owned(),
                     word => word.to_owned(),
                 })
                 .collect();

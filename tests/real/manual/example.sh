@@ -9,6 +9,7 @@
 # has no peer yet; anna manages the routers of acme; /var/backups/iwas-wg.db is a copy of the store and
 # audit.end the end of its record. An example of init finds no hub. Whoever is asked says yes, and
 # whoever would wait for a router or go on for ever gets a Control-C after three seconds.
+# fleet.csv lists two more locations, and the editor changes nothing.
 set -euo pipefail
 
 program=$1 example=$2 backend=$3
@@ -39,6 +40,8 @@ for name in cafe-central shop-12 tower-3 laptop builders; do
 done
 [[ $example == *"location add kiosk"* ]] || hub location add kiosk --no-provision
 hub backup /var/backups/iwas-wg.db
+printf 'name,org\nshop-21,acme\nshop-22,acme\n' >fleet.csv
+export EDITOR=true
 rm -f /root/.ssh/id_ed25519*
 ssh-keygen -q -t ed25519 -N '' -f /root/.ssh/id_ed25519 </dev/null
 useradd anna

@@ -1,0 +1,32 @@
+//! `watch` without a terminal; on one it is driven in tmux, with real handshakes.
+
+use crate::support::Hub;
+use serde_json::json;
+
+#[test]
+fn json_begins_with_the_counts_and_a_pipe_with_nothing() {
+    let hub = Hub::up();
+    let a = hub.add("a");
+    hub.add("b");
+    hub.shake(&a, 10);
+    let run = hub.run(&["--json", "watch", "--count", "1"]).ok();
+    assert_eq!(
+        run.json(),
+        json!({"schema_version": 1, "event": "start", "at": "2026-11-23T10:00:00Z", "source": "live",
+               "counts": {"online": 1, "offline": 0, "never": 1, "disabled": 0, "unprovisioned": 0, "unknown": 0}})
+    );
+    let run = hub.run(&["watch", "--count", "2", "--interval", "0.1"]).ok();
+    assert_eq!((run.stdout.as_str(), run.stderr.as_str()), ("", ""));
+    hub.device().unreadable = true;
+    assert_eq!(hub.run(&["--json", "watch", "--count", "1"]).ok().json()["source"], "heartbeat");
+}
+
+#[test]
+fn an_interval_that_makes_no_sense_is_refused() {
+    let hub = Hub::up();
+    for wrong in ["0", "0.05", "1e9", "NaN", "soon"] {
+        let run = hub.run(&["watch", "--interval", wrong]).code(2);
+        assert!(run.stderr.contains("write seconds from 0.1 to 3600"), "{}", run.stderr);
+    }
+    hub.run(&["watch", "--count", "0"]).code(2);
+}
