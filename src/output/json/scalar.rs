@@ -6,8 +6,6 @@ use serde::{Serialize, Serializer};
 use std::cell::Cell;
 
 const DAY: i64 = 86_400;
-/// The first second of the year 10000, from which on years have five digits.
-const FAR: i64 = 253_402_300_800;
 
 thread_local! {
     /// The date that was written last, `2026-11-22`, and its day since 1970: most times of a fleet
@@ -20,10 +18,10 @@ thread_local! {
 pub(super) struct Time(pub(super) Timestamp);
 
 impl Time {
-    /// The text, if its year has four digits.
+    /// The text, if it is since 1970. A `Timestamp` ends before years have five digits.
     fn text(self) -> Option<[u8; 20]> {
         let second = self.0.as_second();
-        if !(0..FAR).contains(&second) {
+        if second < 0 {
             return None;
         }
         let (day, rest) = (second / DAY, second % DAY);
@@ -81,7 +79,7 @@ mod tests {
             1_795_428_000,
             1_795_428_001,
             4_102_444_799,
-            FAR - 1,
+            Timestamp::MAX.as_second(),
         ] {
             let t = Timestamp::from_second(second).expect("second");
             assert_eq!(serde_json::to_value(Time(t)).expect("JSON"), super::super::time(t), "{second}");
