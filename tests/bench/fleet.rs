@@ -19,21 +19,18 @@ pub(crate) const BULK_MOST: usize = 10_000;
 /// How many routers the other tools get.
 pub(crate) const RIVALS_GET: usize = 1_000;
 
-/// wireguard-go refuses more peers than this.
-const USERSPACE_MOST: usize = 65_536;
+/// wireguard-go refuses more than 65,536 peers; some are added to the full hub.
+const USERSPACE_MOST: usize = 65_000;
+/// From this size on a hub is a large one.
+pub(crate) const LARGE: usize = USERSPACE_MOST;
 
 /// Makes a directory for each size; in it the roots `hub`, `empty` and `bulk`, what `wg setconf`
 /// wants for the same peers (`wg.conf`), an endpoint for each (`endpoints.conf`), and a list to
 /// import (`sites.csv`).
 pub(crate) fn make(work: &Path, sizes: &[usize], backend: &str) -> Result<Vec<PathBuf>, String> {
+    let most = if backend == "userspace" { USERSPACE_MOST } else { usize::MAX };
     let mut all = Vec::new();
-    for &size in sizes {
-        if backend == "userspace" && size > USERSPACE_MOST {
-            crate::say(&format!(
-                "skipped: userspace, {size}: wireguard-go takes {USERSPACE_MOST} peers at most"
-            ));
-            continue;
-        }
+    for size in sizes.iter().map(|&size| size.min(most)) {
         let dir = work.join(format!("fleet/{size}"));
         if !dir.exists() {
             one(&dir, size).map_err(|e| format!("cannot make a fleet: {e}"))?;
