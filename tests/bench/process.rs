@@ -58,7 +58,7 @@ pub(crate) fn in_turn<const N: usize>(
 /// How often a text occurs, read in small pieces: what this process ever held in memory, the system
 /// counts as the peak of the processes that it starts, too.
 pub(crate) fn occurrences(mut from: impl Read, text: &str) -> usize {
-    let (mut piece, mut held, mut count) = ([0; 1 << 16], Vec::new(), 0);
+    let (mut piece, mut held, mut count) = (vec![0; 1 << 16], Vec::new(), 0);
     loop {
         let n = from.read(&mut piece).expect("read");
         if n == 0 {
