@@ -13,7 +13,10 @@ use crossterm::{
 };
 use std::{
     io::{self, Write},
-    sync::Once,
+    sync::{
+        Once,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -81,6 +84,8 @@ pub enum Key {
 }
 
 static PANIC: Once = Once::new();
+/// Whether the terminal is ours. To leave twice would put the cursor back onto what a panic said.
+static TAKEN: AtomicBool = AtomicBool::new(false);
 
 /// The terminal, taken over; given back when dropped, and before a panic says anything.
 #[derive(Debug)]
@@ -104,6 +109,7 @@ impl Screen {
             }));
         });
         enable_raw_mode()?;
+        TAKEN.store(true, Ordering::Relaxed);
         let screen = Self { color, shown: Vec::new() };
         execute!(io::stdout(), EnterAlternateScreen, Hide, DisableLineWrap, Clear(ClearType::All))?;
         Ok(screen)
@@ -202,6 +208,9 @@ impl Drop for Screen {
 
 /// Gives the terminal back; nobody is left to hear that it did not work.
 fn leave() {
+    if !TAKEN.swap(false, Ordering::Relaxed) {
+        return;
+    }
     let _ = execute!(io::stdout(), EnableLineWrap, Show, LeaveAlternateScreen);
     let _ = disable_raw_mode();
 }
