@@ -262,3 +262,39 @@ fn a_panic_gives_the_terminal_back_before_it_says_anything() {
     let (left, said) = (seen.find("\x1b[?1049l"), seen.find("the clock is broken"));
     assert!(left < said && seen.rfind("\x1b[?25h") < said, "{seen:?}");
 }
+
+#[test]
+fn a_terminal_that_is_gone_ends_it() {
+    if let Some(reason) = missing(&["tmux"]) {
+        return skip(&reason);
+    }
+    let dir = tempfile::tempdir().expect("temporary directory");
+    let root = dir.path();
+    run(Command::new(env!("CARGO_BIN_EXE_iwas-wg")).arg("--root").arg(root).args([
+        "init",
+        "--endpoint",
+        "vpn.example.com",
+        "--backend",
+        "none",
+    ]));
+    let terminal = Terminal::open("gone");
+    terminal.shows("the shell", |s| s.contains("ready>"));
+    // In place of the shell: nobody else is there to end it.
+    let mut watch = Command::new(env!("CARGO_BIN_EXE_iwas-wg"));
+    watch.arg("--root").arg(root).args(["watch", "--interval", "3600"]);
+    terminal.text(&format!("echo $$ > '{}/pid'; exec {watch:?}", root.display()));
+    terminal.key("Enter");
+    terminal.shows("the table", |s| s.contains("q quit"));
+    let pid = fs::read_to_string(root.join("pid")).expect("its number").trim().to_owned();
+    let runs = || is_watch(&pid);
+    assert!(runs(), "{pid} is not watch");
+    drop(terminal);
+    let deadline = Instant::now() + WITHIN;
+    while runs() {
+        if Instant::now() > deadline {
+            run(Command::new("kill").arg("-KILL").arg(&pid));
+            panic!("it goes on without a terminal");
+        }
+        thread::sleep(Duration::from_millis(100));
+    }
+}
