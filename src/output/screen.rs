@@ -171,7 +171,11 @@ impl Screen {
     /// # Errors
     /// The system's.
     pub fn key(&mut self, within: Duration) -> io::Result<Option<Key>> {
-        if !event::poll(within)? {
+        // It waits for whole milliseconds, then asks again and again until the rest of one is over:
+        // a rest that the system's timers take up anyway.
+        let whole =
+            Duration::from_millis(u64::try_from(within.as_micros().div_ceil(1000)).unwrap_or(u64::MAX));
+        if !event::poll(whole + Duration::from_micros(40))? {
             return Ok(None);
         }
         Ok(match event::read()? {
