@@ -21,6 +21,14 @@ pub(super) struct Filter {
 }
 
 impl Filter {
+    /// The organization and tags as they were given; `None` where neither was, or where a state was
+    /// too, which may well be nobody's.
+    pub(super) fn whose(&self) -> Option<String> {
+        let org = self.org.iter().map(|o| format!("--org {o}"));
+        let all: Vec<String> = org.chain(self.tags.iter().map(|t| format!("--tag {t}"))).collect();
+        (self.state.is_none() && !all.is_empty()).then(|| all.join(" "))
+    }
+
     /// A test for locations.
     ///
     /// # Errors
