@@ -50,6 +50,8 @@ needed=(
   setpriv:util-linux
   age:age
   ssh:openssh-client
+  curl:curl
+  dpkg-shlibdeps:dpkg-dev
 )
 missing=()
 for entry in "${needed[@]}"; do
