@@ -3,7 +3,7 @@
 use crate::{
     access::{self, Permission},
     device::{Carrier, Device},
-    env::Env,
+    env::{Env, signals::Stop},
     error::{Error, Kind},
     fsx::Lock,
     model::{Location, LocationName, PresharedKey, PrivateKey, Rules, Scope},
@@ -113,6 +113,15 @@ impl<'a> Context<'a> {
     pub fn now(&self) -> Timestamp {
         let now = self.env.clock.now();
         Timestamp::from_second(now.as_second()).unwrap_or(now)
+    }
+
+    /// From now on a wish to end is in `env.stop` and ends nothing by itself.
+    ///
+    /// # Errors
+    /// [`Kind::Failed`] if the system refuses.
+    pub fn listen(&self) -> Result<Stop, Error> {
+        self.env.stop.listen().context("cannot listen to signals").map_err(unforeseen)?;
+        Ok(self.env.stop.clone())
     }
 
     /// Where things are.

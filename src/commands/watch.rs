@@ -16,7 +16,6 @@ use crate::{
     },
     settings::Settings,
 };
-use anyhow::Context as _;
 use fleet::{Change, Fleet};
 use std::{
     str::FromStr,
@@ -67,7 +66,7 @@ impl FromStr for Interval {
 pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
     let settings = ctx.enter("watch", Permission::LocationRead)?;
     let mut fleet = Fleet::open(&settings, ctx)?;
-    let stop = Stop::listen().context("cannot listen to signals").map_err(super::context::unforeseen)?;
+    let stop = ctx.listen()?;
     let dumb = ctx.env.vars.get("TERM").is_some_and(|t| t == "dumb");
     if ctx.env.terminal.stdout && !dumb && !ctx.ui.is_json() {
         let screen = ctx.ui.screen()?;

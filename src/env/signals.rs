@@ -1,35 +1,51 @@
-//! The wish of others that a command which runs until it is stopped may stop now.
+//! The wish of others that a command may stop now: one that runs until it is stopped, or one that
+//! must clear up before it does.
 
+use signal_hook::{
+    consts::{SIGHUP, SIGINT, SIGTERM},
+    flag,
+};
 use std::{
     io,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
 };
 
 /// Whether somebody asked this process to end, once [`Stop::listen`] was called.
 #[derive(Debug, Clone, Default)]
-pub struct Stop(Arc<AtomicBool>);
+pub struct Stop {
+    asked: Arc<AtomicBool>,
+    signal: Arc<AtomicUsize>,
+}
 
 impl Stop {
     /// From now on SIGINT, SIGTERM and SIGHUP do not end the process but are noted here.
     ///
     /// # Errors
     /// The system's.
-    pub fn listen() -> io::Result<Self> {
-        let stop = Self::default();
-        for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP]
-        {
+    pub fn listen(&self) -> io::Result<()> {
+        for (signal, number) in [(SIGINT, 2), (SIGTERM, 15), (SIGHUP, 1)] {
             // Asked a second time, the process ends as it would have the first time.
-            signal_hook::flag::register_conditional_default(signal, Arc::clone(&stop.0))?;
-            signal_hook::flag::register(signal, Arc::clone(&stop.0))?;
+            flag::register_conditional_default(signal, Arc::clone(&self.asked))?;
+            flag::register_usize(signal, Arc::clone(&self.signal), number)?;
+            flag::register(signal, Arc::clone(&self.asked))?;
         }
-        Ok(stop)
+        Ok(())
     }
 
     /// Whether it was asked.
     pub fn is_asked(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.asked.load(Ordering::Relaxed)
+    }
+
+    /// If it was asked, ends the process by that very signal: only so does a shell know that its
+    /// loop is to stop as well.
+    pub fn end(&self) {
+        if let (true, Ok(signal)) = (self.is_asked(), self.signal.load(Ordering::Relaxed).try_into()) {
+            // Who cannot be ended so ends with the exit code.
+            let _ = signal_hook::low_level::emulate_default_handler(signal);
+        }
     }
 }
