@@ -63,6 +63,23 @@ fn all_waiting_locations_get_their_keys_at_once() {
     hub.run(&["peer", "provision", "a", "--all"]).code(2);
 }
 
+#[test]
+fn an_organization_that_nobody_is_of_may_be_another() {
+    let hub = Hub::up();
+    hub.run(&["location", "add", "cafe", "--org", "acme"]).ok();
+    hub.run(&["location", "add", "shop", "--org", "umbrella"]).ok();
+    for (noun, words) in [("locations", ["location", "list"]), ("peers", ["peer", "list"])] {
+        let said = |org: &str, state: &str| {
+            let run = hub.run(&[&words[..], &["--org", org, "--state", state]].concat()).ok();
+            assert_eq!(run.stdout, "");
+            run.stderr
+        };
+        assert_eq!(said("acmee", "never"), format!("no {noun}; did you mean --org \"acme\"?\n"));
+        assert_eq!(said("zzz", "never"), format!("no {noun}\n"));
+        assert_eq!(said("acme", "online"), format!("no {noun}\n"), "the organization is right");
+    }
+}
+
 /// Runs `location edit cafe` on a terminal of its own, with this script as the editor.
 fn edit(hub: &Hub, script: &str, typed: &str) -> Output {
     const ON_A_TERMINAL: &str =

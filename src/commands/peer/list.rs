@@ -44,6 +44,7 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
     let settings = ctx.enter("peer list", Permission::LocationRead)?;
     let store = Context::store_to_read(&settings)?;
     let mut all = store.locations(&ctx.scope)?;
+    let nothing = args.filter.nothing("peers", &all);
     all.retain(|l| l.public_key.is_some() && fits(l));
     let mut allowed = allowed_ips(&store)?;
     let mut allowed = |l: &Location| allowed.remove(l.name.as_str()).unwrap_or_default();
@@ -78,7 +79,7 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
         ]);
     }
     if all.is_empty() {
-        ctx.ui.say("no peers");
+        ctx.ui.say(&nothing);
     } else {
         ctx.ui.table(&table)?;
     }
