@@ -21,12 +21,15 @@ pub struct Stop {
 }
 
 impl Stop {
-    /// From now on SIGINT, SIGTERM and SIGHUP do not end the process but are noted here.
+    /// From now on SIGINT, SIGTERM and SIGHUP do not end the process but are noted here; those that
+    /// were ignored from the start, as nohup(1) has it, go on being so.
     ///
     /// # Errors
     /// The system's.
     pub fn listen(&self) -> io::Result<()> {
-        for (signal, number) in [(SIGINT, 2), (SIGTERM, 15), (SIGHUP, 1)] {
+        let ignored = ignored();
+        let all = [(SIGINT, 2), (SIGTERM, 15), (SIGHUP, 1)];
+        for (signal, number) in all.into_iter().filter(|(_, n)| ignored & (1 << (n - 1)) == 0) {
             // Asked a second time, the process ends as it would have the first time.
             flag::register_conditional_default(signal, Arc::clone(&self.asked))?;
             flag::register_usize(signal, Arc::clone(&self.signal), number)?;
@@ -48,4 +51,11 @@ impl Stop {
             let _ = signal_hook::low_level::emulate_default_handler(signal);
         }
     }
+}
+
+/// The signals that this process ignores: the lowest bit is signal 1.
+fn ignored() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|l| l.strip_prefix("SigIgn:"));
+    mask.and_then(|m| u64::from_str_radix(m.trim(), 16).ok()).unwrap_or_default()
 }

@@ -28,8 +28,11 @@ fn scripts(hub: &Hub) -> PathBuf {
 }
 
 fn import(hub: &Hub) -> Child {
-    Command::new(env!("CARGO_BIN_EXE_iwas-wg"))
-        .env_clear()
+    import_by(Command::new(env!("CARGO_BIN_EXE_iwas-wg")).env_clear(), hub)
+}
+
+fn import_by(command: &mut Command, hub: &Hub) -> Child {
+    command
         .arg("--root")
         .arg(hub.root())
         .args(["location", "import"])
@@ -44,8 +47,12 @@ fn import(hub: &Hub) -> Child {
 }
 
 fn interrupt(child: Child) -> Output {
+    send(child, Signal::INT)
+}
+
+fn send(child: Child, signal: Signal) -> Output {
     // One that has ended already is not waited for yet, so its number is nobody else's.
-    kill_process(Pid::from_child(&child), Signal::INT).expect("SIGINT");
+    kill_process(Pid::from_child(&child), signal).expect("signal");
     child.wait_with_output().expect("wait")
 }
 
@@ -61,6 +68,10 @@ fn wait_until(what: &str, holds: impl Fn() -> bool) {
         assert!(Instant::now() < end, "never: {what}");
         thread::sleep(Duration::from_millis(1));
     }
+}
+
+fn are_in_the_making(scripts: &Path) -> bool {
+    names(scripts).first().is_some_and(|staging| names(&scripts.join(staging)).len() > 20)
 }
 
 /// How many of the rows are there, in the store and everywhere else alike.
@@ -88,9 +99,7 @@ fn an_interrupted_import_leaves_no_row_no_script_and_no_key() {
     let hub = hub();
     let dir = scripts(&hub);
     let child = import(&hub);
-    wait_until("scripts in the making", || {
-        names(&dir).first().is_some_and(|staging| names(&dir.join(staging)).len() > 20)
-    });
+    wait_until("scripts in the making", || are_in_the_making(&dir));
     let output = interrupt(child);
     assert_eq!(
         String::from_utf8_lossy(&output.stderr),
@@ -108,6 +117,16 @@ fn an_import_that_is_interrupted_too_late_is_finished() {
     let child = import(&hub);
     wait_until("scripts at their places", || names(&scripts(&hub)).iter().any(|f| f.ends_with(".rsc")));
     let output = interrupt(child);
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(imported(&hub, &output), ROWS);
+}
+
+#[test]
+fn an_import_that_is_to_outlive_its_terminal_does() {
+    let hub = hub();
+    let child = import_by(Command::new("nohup").arg(env!("CARGO_BIN_EXE_iwas-wg")), &hub);
+    wait_until("scripts in the making", || are_in_the_making(&scripts(&hub)));
+    let output = send(child, Signal::HUP);
     assert!(output.status.success(), "{output:?}");
     assert_eq!(imported(&hub, &output), ROWS);
 }
