@@ -3,7 +3,7 @@
 use crate::{
     access::{self, Permission},
     device::{Carrier, Device},
-    env::{Env, signals::Stop},
+    env::Env,
     error::{Error, Kind},
     fsx::Lock,
     model::{Location, LocationName, PresharedKey, PrivateKey, Rules, Scope},
@@ -115,13 +115,12 @@ impl<'a> Context<'a> {
         Timestamp::from_second(now.as_second()).unwrap_or(now)
     }
 
-    /// From now on a wish to end is in `env.stop` and ends nothing by itself.
+    /// From now on a wish to end is in `env.stop`, and ends nothing by itself.
     ///
     /// # Errors
     /// [`Kind::Failed`] if the system refuses.
-    pub fn listen(&self) -> Result<Stop, Error> {
-        self.env.stop.listen().context("cannot listen to signals").map_err(unforeseen)?;
-        Ok(self.env.stop.clone())
+    pub fn hold_signals(&self) -> Result<(), Error> {
+        self.env.stop.hold().context("cannot listen to signals").map_err(unforeseen)
     }
 
     /// Where things are.

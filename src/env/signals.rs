@@ -22,17 +22,27 @@ pub struct Stop {
 
 impl Stop {
     /// From now on SIGINT, SIGTERM and SIGHUP do not end the process but are noted here; those that
-    /// were ignored from the start, as nohup(1) has it, go on being so.
+    /// were ignored from the start, as nohup(1) has it, go on being so. Asked a second time, the
+    /// process ends as it would have the first time.
     ///
     /// # Errors
     /// The system's.
     pub fn listen(&self) -> io::Result<()> {
-        let ignored = ignored();
-        let all = [(SIGINT, 2), (SIGTERM, 15), (SIGHUP, 1)];
-        for (signal, number) in all.into_iter().filter(|(_, n)| ignored & (1 << (n - 1)) == 0) {
-            // Asked a second time, the process ends as it would have the first time.
+        for signal in heeded() {
+            // Runs before the one that notes the first time.
             flag::register_conditional_default(signal, Arc::clone(&self.asked))?;
-            flag::register_usize(signal, Arc::clone(&self.signal), number)?;
+        }
+        self.hold()
+    }
+
+    /// The same, however often it is asked: for what must not end before it has cleared up, and
+    /// does so at once.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn hold(&self) -> io::Result<()> {
+        for signal in heeded() {
+            flag::register_usize(signal, Arc::clone(&self.signal), usize::try_from(signal).unwrap_or(0))?;
             flag::register(signal, Arc::clone(&self.asked))?;
         }
         Ok(())
@@ -53,9 +63,11 @@ impl Stop {
     }
 }
 
-/// The signals that this process ignores: the lowest bit is signal 1.
-fn ignored() -> u64 {
+/// The signals that ask for an end, without those that this process ignores.
+fn heeded() -> impl Iterator<Item = i32> {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|l| l.strip_prefix("SigIgn:"));
-    mask.and_then(|m| u64::from_str_radix(m.trim(), 16).ok()).unwrap_or_default()
+    // The lowest bit is signal 1.
+    let ignored = mask.and_then(|m| u64::from_str_radix(m.trim(), 16).ok()).unwrap_or_default();
+    [SIGINT, SIGTERM, SIGHUP].into_iter().filter(move |signal| ignored & (1 << (signal - 1)) == 0)
 }

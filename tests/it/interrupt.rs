@@ -18,8 +18,9 @@ const ROWS: usize = 2000;
 fn hub() -> Hub {
     let hub = Hub::with_network("10.0.0.0/16");
     hub.edit_settings("backend     = \"auto\"", "backend = \"none\"");
-    let rows: String = (0..ROWS).map(|n| format!("site-{n},once\n")).collect();
-    fs::write(hub.path("fleet.csv"), format!("name,key_mode\n{rows}")).expect("file");
+    let rows = (0..ROWS).map(|n| format!("site-{n},once\n"));
+    fs::write(hub.path("fleet.csv"), "name,key_mode\n".to_owned() + &rows.collect::<Vec<_>>().concat())
+        .expect("file");
     hub
 }
 
@@ -84,7 +85,7 @@ fn imported(hub: &Hub, output: &Output) -> usize {
     assert_eq!(export.stdout.lines().count(), rows + 1, "the export has something else: {said}");
     assert_eq!(hub.conf().lines().filter(|l| *l == "[Peer]").count(), rows, "the conf too: {said}");
     let files = names(&scripts(hub));
-    assert_eq!(files.iter().filter(|f| f.ends_with(".rsc")).count(), rows, "the scripts too: {said}");
+    assert_eq!(files.iter().filter(|f| f.starts_with("site-")).count(), rows, "the scripts too: {said}");
     assert_eq!(files.len(), rows, "something was left behind: {said}");
     for dir in ["etc/wireguard", "etc/iwas-wg", "var/lib/iwas-wg"] {
         let left: Vec<_> = names(&hub.path(dir)).into_iter().filter(|f| f.starts_with(".iwas-wg.")).collect();
@@ -115,7 +116,7 @@ fn an_interrupted_import_leaves_no_row_no_script_and_no_key() {
 fn an_import_that_is_interrupted_too_late_is_finished() {
     let hub = hub();
     let child = import(&hub);
-    wait_until("scripts at their places", || names(&scripts(&hub)).iter().any(|f| f.ends_with(".rsc")));
+    wait_until("scripts at their places", || names(&scripts(&hub)).iter().any(|f| f.starts_with("site-")));
     let output = interrupt(child);
     assert!(output.status.success(), "{output:?}");
     assert_eq!(imported(&hub, &output), ROWS);

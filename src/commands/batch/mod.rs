@@ -133,7 +133,7 @@ impl Batch {
         self.entries.retain(Entry::is_changed);
         let dir = scripts_dir.unwrap_or(Path::new(""));
         // Up to the commit Ctrl-C clears up and changes nothing, from there on it comes too late.
-        ctx.listen()?;
+        ctx.hold_signals()?;
         let mut stage = scripts_dir.map(|dir| ctx.on_behalf(dir, || Stage::begin(dir))).transpose()?;
         let done = self.commit(ctx, settings, store, hub, stage.as_mut().map(|stage| (dir, stage)));
         // What is kept and what is taken away lies in the caller's directory, so it takes their rights.
