@@ -2,7 +2,7 @@
 
 use crate::{
     access::Permission,
-    commands::{Context, Outcome, filter::Filter},
+    commands::{Context, Outcome, columns::Columns, filter::Filter},
     error::Error,
     model::Location,
     output::{
@@ -26,6 +26,8 @@ use std::collections::HashMap;
 pub(super) struct Args {
     #[command(flatten)]
     filter: Filter,
+    #[command(flatten)]
+    columns: Columns,
     /// Form of the output
     #[arg(short, long, value_name = "FORM", default_value = "table")]
     output: Form,
@@ -78,6 +80,7 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
             joined(&allowed(l)),
         ]);
     }
+    let table = args.columns.of(table)?;
     if all.is_empty() {
         ctx.ui.say(&nothing);
     } else {
