@@ -3,9 +3,10 @@
 # purged on a machine with a real systemd. That machine is a layer in memory over this one, in
 # namespaces of its own: nothing is installed here, and no hub of this machine is touched.
 #
-# Needs root, and from Debian: systemd, dpkg-dev, lintian, util-linux, wireguard-tools, wireguard-go,
-# zsh, fish, man-db, jq, curl, python3. IWAS_WG_DEB_PROFILE=release packs what users get; the default packs the program
-# that the other tests have built already: its life does not hang on its speed.
+# Needs root, and from Debian: systemd, dbus, dpkg-dev, lintian, util-linux, wireguard-tools,
+# wireguard-go, zsh, fish, man-db, jq, curl, python3. IWAS_WG_DEB_PROFILE=release packs what users
+# get; the default packs the program that the other tests have built already: its life does not hang
+# on its speed.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 

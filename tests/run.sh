@@ -42,6 +42,7 @@ needed=(
   shellcheck:shellcheck
   lintian:lintian
   systemd-analyze:systemd
+  dbus-daemon:dbus
   man:man-db
   pgrep:procps
   ansible-playbook:ansible
