@@ -227,6 +227,7 @@ impl Hub {
             caller: self.caller.borrow().clone(),
             find_user: person,
             ask_secret: self.ask_secret,
+            stop: iwas_wg::env::signals::Stop::default(),
         };
         change(&mut env);
         let root = self.root().as_os_str().to_owned();
