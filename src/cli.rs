@@ -109,8 +109,15 @@ fn unparsed(e: &clap::Error, args: &[OsString], ui: &mut Ui) -> u8 {
 
 /// Whether a command line that could not be read asked for `check`.
 fn is_check(args: &[OsString]) -> bool {
-    let read = command().ignore_errors(true).try_get_matches_from(args);
-    read.is_ok_and(|m| m.subcommand_name() == Some("check"))
+    let command = command().ignore_errors(true);
+    if let Ok(read) = command.clone().try_get_matches_from(args)
+        && let Some(name) = read.subcommand_name()
+    {
+        return name == "check";
+    }
+    // What is wrong stands before the command: then it is the first word that is one.
+    let mut words = args.iter().skip(1).filter_map(|a| a.to_str());
+    words.find_map(|w| command.find_subcommand(w)).is_some_and(|c| c.get_name() == "check")
 }
 
 fn usage_error(e: &clap::Error) -> Error {

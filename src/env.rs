@@ -73,6 +73,8 @@ pub struct Env {
     pub find_user: fn(&str) -> Option<Caller>,
     /// Asks for a passphrase on the terminal, without showing it.
     pub ask_secret: fn(&str) -> io::Result<Zeroizing<String>>,
+    /// The wish that this run may end, for commands that listen.
+    pub stop: signals::Stop,
 }
 
 impl std::fmt::Debug for Env {
@@ -112,6 +114,7 @@ impl Env {
             caller,
             find_user: who::find_user,
             ask_secret: |prompt| rpassword::prompt_password(prompt).map(Zeroizing::new),
+            stop: signals::Stop::default(),
         }
     }
 }

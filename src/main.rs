@@ -4,5 +4,9 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let mut env = iwas_wg::env::Env::real();
-    ExitCode::from(iwas_wg::run(std::env::args_os(), &mut env))
+    let code = iwas_wg::run(std::env::args_os(), &mut env);
+    if code != 0 {
+        env.stop.end();
+    }
+    ExitCode::from(code)
 }

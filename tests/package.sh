@@ -3,9 +3,10 @@
 # purged on a machine with a real systemd. That machine is a layer in memory over this one, in
 # namespaces of its own: nothing is installed here, and no hub of this machine is touched.
 #
-# Needs root, and from Debian: systemd, dpkg-dev, lintian, util-linux, wireguard-tools, wireguard-go,
-# zsh, fish, man-db, jq. IWAS_WG_DEB_PROFILE=release packs what users get; the default packs the program
-# that the other tests have built already: its life does not hang on its speed.
+# Needs root, and from Debian: systemd, dbus, dpkg-dev, lintian, util-linux, wireguard-tools,
+# wireguard-go, zsh, fish, man-db, jq, curl, python3. IWAS_WG_DEB_PROFILE=release packs what users
+# get; the default packs the program that the other tests have built already: its life does not hang
+# on its speed.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -34,7 +35,18 @@ pack() { CARGO_TERM_QUIET=true "$deb" --quiet --profile "$profile" --strip --fas
 pack 1 first.deb
 pack 2 next.deb
 
-# 2. What can be said without running it.
+# 2. What can be said without running it. Whatever page, unit or example somebody adds is in it.
+doc=usr/share/doc/iwas-wg
+wanted() {
+  (cd man && find . -name '*.5' -printf 'usr/share/man/man5/%P.gz\n' -o -name '*.8' -printf 'usr/share/man/man8/%P.gz\n')
+  (cd packaging/systemd && find . -type f -printf 'usr/lib/systemd/system/%P\n')
+  (cd examples && find . -type f ! -name quickstart.sh -printf "$doc/examples/%P\n")
+  printf '%s\n' etc/iwas-wg/environment usr/bin/iwas-wg usr/share/bash-completion/completions/iwas-wg \
+    usr/share/fish/vendor_completions.d/iwas-wg.fish usr/share/lintian/overrides/iwas-wg \
+    usr/share/zsh/vendor-completions/_iwas-wg "$doc"/{README.Debian,README.md,changelog.Debian.gz,copyright}
+}
+packed() { dpkg-deb --fsys-tarfile "$out"/first.deb | tar -t | sed -n 's|^\./\(.*[^/]\)$|\1|p'; }
+differs=$(diff <(wanted | sort) <(packed | sort)) || die "the package's content is not as wanted: $differs"
 lintian --allow-root --fail-on error "$out"/first.deb
 units=$out/units
 dpkg-deb --fsys-tarfile "$out"/first.deb | tar -x -C "$out" ./usr/lib/systemd/system

@@ -42,6 +42,7 @@ needed=(
   shellcheck:shellcheck
   lintian:lintian
   systemd-analyze:systemd
+  dbus-daemon:dbus
   man:man-db
   pgrep:procps
   ansible-playbook:ansible
@@ -50,6 +51,8 @@ needed=(
   setpriv:util-linux
   age:age
   ssh:openssh-client
+  curl:curl
+  dpkg-shlibdeps:dpkg-dev
 )
 missing=()
 for entry in "${needed[@]}"; do

@@ -7,7 +7,9 @@
 set -eu
 kind=$1
 url=$(cat "$2")
-text=$(jq -r '.changes[] | "\(.at) \(.name): \(.from) → \(.to)"')
+# The first 30: a message has its limits, and so has an argument, when the whole fleet goes dark.
+text=$(jq -r '(.changes[:30][] | "\(.at) \(.name): \(.from) → \(.to)"),
+    (.changes | length - 30 | select(. > 0) | "and \(.) more")')
 title="$IWAS_WG_WENT_OFFLINE dark, $IWAS_WG_WENT_ONLINE back"
 post() { printf 'url = "%s"\n' "$url" | curl --fail --silent --show-error --max-time 20 --config - "$@"; }
 case $kind in

@@ -13,6 +13,9 @@ use crate::{
 /// [access] in the settings grants roles to users and groups, for the whole hub or for one org.
 /// Without grants everybody who gets as far as running the program may do everything.
 #[derive(Debug, clap::Args)]
+#[command(after_long_help = "Examples:
+  iwas-wg access whoami
+  iwas-wg access check anna net:router:script --org acme")]
 pub struct Args {
     #[command(subcommand)]
     verb: Verb,

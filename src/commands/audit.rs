@@ -1,6 +1,6 @@
 //! `iwas-wg audit`: the record of who did what.
 
-use super::{Context, Outcome};
+use super::{Context, Outcome, columns::Columns};
 use crate::{
     access::Permission,
     error::{Error, Kind},
@@ -17,6 +17,9 @@ use jiff::{SignedDuration, Timestamp, civil::Date, tz::TimeZone};
 ///
 /// Every call that changed something or showed a key is on record, and every one that was refused.
 #[derive(Debug, clap::Args)]
+#[command(after_long_help = "Examples:
+  iwas-wg audit list --since 24h
+  iwas-wg audit verify")]
 pub struct Args {
     #[command(subcommand)]
     verb: Verb,
@@ -44,6 +47,8 @@ struct ListArgs {
     /// About this location
     #[arg(long, value_name = "NAME")]
     location: Option<String>,
+    #[command(flatten)]
+    columns: Columns,
 }
 
 /// Check that no record was edited, removed or reordered
@@ -80,10 +85,6 @@ fn list(args: &ListArgs, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
         ctx.ui.json(&Envelope::new(AuditList { records }))?;
         return Ok(Outcome::Done);
     }
-    if records.is_empty() {
-        ctx.ui.say("no records");
-        return Ok(Outcome::Done);
-    }
     let mut table = Table::new(&[
         Column::number("N", 4),
         Column::text("AT", 0),
@@ -94,6 +95,7 @@ fn list(args: &ListArgs, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
         Column::text("ORG", 2),
         Column::text("OUTCOME", 0),
     ]);
+    let is_empty = records.is_empty();
     for r in records {
         table.row(vec![
             r.seq.to_string(),
@@ -106,7 +108,12 @@ fn list(args: &ListArgs, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
             r.ending,
         ]);
     }
-    ctx.ui.table(&table)?;
+    let table = args.columns.of(table)?;
+    if is_empty {
+        ctx.ui.say("no records");
+    } else {
+        ctx.ui.table(&table)?;
+    }
     Ok(Outcome::Done)
 }
 

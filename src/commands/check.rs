@@ -34,7 +34,8 @@ const NAMED: usize = 5;
 /// 3 UNKNOWN, also for every failure of its own. Without -w, -c and limits for offline sites, any
 /// offline site is critical. Sites that were never seen, are disabled, or are unknown for a while
 /// after the hub's own restart, alarm nobody. A limit for sites is a number, or a share such as 5%
-/// of the sites that were ever seen. Reads the interface where it may, else the last heartbeat.
+/// of the sites that were ever seen. An organization or tag that no location has is UNKNOWN. Reads
+/// the interface where it may, else the last heartbeat.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "Examples:
   iwas-wg check
@@ -154,6 +155,11 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
         overlay(&mut all, live, now, settings.offline_after);
     }
     all.retain(|l| fits(l));
+    // A misspelt organization would be in order for ever.
+    if let (true, Some(whose)) = (all.is_empty(), args.filter.whose()) {
+        return Err(Error::new(Kind::NotFound, format!("no location fits {whose}"))
+            .hint("\"iwas-wg location list\" shows all"));
+    }
     let counts = sites(args, &mut found, &all, now);
     heartbeat(args, &mut found, &store, now)?;
     hub(args, &mut found, &settings, &store, live.as_ref())?;

@@ -115,6 +115,14 @@ impl<'a> Context<'a> {
         Timestamp::from_second(now.as_second()).unwrap_or(now)
     }
 
+    /// From now on a wish to end is in `env.stop`, and ends nothing by itself.
+    ///
+    /// # Errors
+    /// [`Kind::Failed`] if the system refuses.
+    pub fn hold_signals(&self) -> Result<(), Error> {
+        self.env.stop.hold().context("cannot listen to signals").map_err(unforeseen)
+    }
+
     /// Where things are.
     pub fn places(&self) -> Places {
         let g = &self.global;

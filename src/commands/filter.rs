@@ -2,7 +2,7 @@
 
 use crate::{
     error::{Error, Kind},
-    model::{Location, State, location::parse_tag},
+    model::{Location, Org, State, location::parse_tag},
     output::json::state_of,
 };
 
@@ -21,6 +21,14 @@ pub(super) struct Filter {
 }
 
 impl Filter {
+    /// The organization and tags as they were given; `None` where neither was, or where a state was
+    /// too, which may well be nobody's.
+    pub(super) fn whose(&self) -> Option<String> {
+        let org = self.org.iter().map(|o| format!("--org {o}"));
+        let all: Vec<String> = org.chain(self.tags.iter().map(|t| format!("--tag {t}"))).collect();
+        (self.state.is_none() && !all.is_empty()).then(|| all.join(" "))
+    }
+
     /// A test for locations.
     ///
     /// # Errors
@@ -39,5 +47,17 @@ impl Filter {
                 && tags.iter().all(|(k, v)| l.tags.get(k) == Some(v))
                 && state.is_none_or(|s| state_of(l) == s)
         })
+    }
+
+    /// What to say where nothing fits: with the organization that may have been meant, if nobody of
+    /// these is of the one that was asked for.
+    pub(super) fn nothing(&self, what: &str, all: &[Location]) -> String {
+        let orgs = || all.iter().filter_map(|l| l.org.as_ref().map(Org::as_str));
+        let missed = self.org.as_deref().filter(|asked| orgs().all(|o| o != *asked));
+        let likeness = |o: &&str| missed.map_or(0.0, |asked| strsim::jaro_winkler(o, asked));
+        match orgs().max_by(|a, b| likeness(a).total_cmp(&likeness(b))).filter(|o| likeness(o) > 0.8) {
+            Some(org) => format!("no {what}; did you mean --org {org:?}?"),
+            None => format!("no {what}"),
+        }
     }
 }

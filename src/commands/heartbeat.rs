@@ -92,9 +92,10 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
     // What is left changes nothing that the lock is for, and a program may take its time.
     drop(lock);
 
+    let mut wrote = Ok(false);
     if let (Some(metrics), Some(path)) = (metrics, metrics_file) {
         let text = metrics.finish(&fleet) + &key_metrics(&store.locations(&Scope::All)?);
-        fsx::replace(path, text.as_bytes(), 0o644)?;
+        wrote = fsx::replace(path, text.as_bytes(), 0o644);
     }
     if drift > 0 {
         ctx.ui.warn(&format!(
@@ -109,6 +110,8 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
         ctx.ui.detail(&format!("{}: {} -> {} at {}", t.name, t.from, t.to, t.at));
     }
     announce::announce(ctx, &settings, &mut store, pass.counts, now)?;
+    // An alarm does not wait until somebody mends the place of the metrics.
+    wrote?;
     if ctx.ui.is_json() {
         let Counts { online, offline, never, unknown, .. } = pass.counts;
         let checked = online + offline + never + unknown;

@@ -3,6 +3,7 @@
 use super::{
     Context, Outcome,
     context::require,
+    filter::Filter,
     past::{Past, Since, gather, table},
     status::span,
 };
@@ -27,6 +28,7 @@ use std::path::PathBuf;
 #[command(after_long_help = "Examples:
   iwas-wg history
   iwas-wg history cafe-central --since 30d
+  iwas-wg history --org acme --csv > changes.csv
   iwas-wg --json history cafe-central | jq .outages")]
 pub struct Args {
     /// Only this location
@@ -35,6 +37,8 @@ pub struct Args {
     /// How far back: a span such as 7d or 36h, or a date or time
     #[arg(long, value_name = "T", default_value = "7d")]
     since: Since,
+    #[command(flatten)]
+    filter: Filter,
     /// Print comma-separated values
     #[arg(long, conflicts_with = "json")]
     csv: bool,
@@ -48,13 +52,15 @@ type Change = (i64, String, Option<State>, State, Option<i64>);
 
 pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
     let name = args.name.as_deref().map(str::parse::<LocationName>).transpose()?;
+    let fits = args.filter.compile()?;
     let settings = ctx.enter("history", Permission::LocationRead)?;
     let store = Context::store_to_read(&settings)?;
     let window = args.since.window(ctx.now())?;
-    let locations = match &name {
+    let mut locations = match &name {
         Some(name) => vec![require(&store, &ctx.scope, name)?],
         None => store.locations(&ctx.scope)?,
     };
+    locations.retain(|l| fits(l));
     let (mut changes, mut outages) = (Vec::new(), Vec::new());
     let for_page = args.html.is_some();
     let past = gather(&settings, &store, &locations, window, name.as_ref(), for_page, &mut |location,

@@ -2,6 +2,7 @@
 
 use super::{
     Context, Outcome,
+    columns::Columns,
     filter::Filter,
     past::{Past, Since, gather, table},
     status::{size, span},
@@ -35,6 +36,8 @@ pub struct Args {
     since: Since,
     #[command(flatten)]
     filter: Filter,
+    #[command(flatten)]
+    columns: Columns,
     /// Print comma-separated values
     #[arg(long, conflicts_with = "json")]
     csv: bool,
@@ -64,6 +67,8 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
     } else if args.csv {
         print_csv(ctx, &past)?;
     } else {
+        // Before the first line: a wrong column is a failure, which writes nothing.
+        let shown = args.columns.of(table(&past))?;
         let fleet = &past.fleet;
         let available =
             fleet.availability_percent.map_or("nothing known".to_owned(), |p| format!("{p} % available"));
@@ -76,7 +81,7 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
             size(fleet.tx_bytes)
         ))?;
         if !past.sites.is_empty() {
-            ctx.ui.table(&table(&past))?;
+            ctx.ui.table(&shown)?;
         }
     }
     Ok(Outcome::Done)

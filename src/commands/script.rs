@@ -24,6 +24,9 @@ use zeroize::Zeroizing;
 
 /// Render what a router is configured with
 #[derive(Debug, clap::Args)]
+#[command(after_long_help = "Examples:
+  iwas-wg script render cafe-central > cafe-central.rsc
+  iwas-wg script render --all --scripts-dir scripts")]
 pub struct Args {
     #[command(subcommand)]
     verb: Verb,

@@ -11,6 +11,9 @@ use crate::{
 
 /// Check and renew the sealing of stored keys
 #[derive(Debug, clap::Args)]
+#[command(after_long_help = "Examples:
+  iwas-wg secrets verify
+  iwas-wg secrets reseal --dry-run")]
 pub struct Args {
     #[command(subcommand)]
     verb: Verb,

@@ -1,7 +1,11 @@
 //! `iwas-wg status`: the fleet at this moment.
 
 use super::{
-    Context, Outcome, columns::Columns, context::require, filter::Filter, heartbeat::future_warning,
+    Context, Outcome,
+    columns::Columns,
+    context::require,
+    filter::Filter,
+    heartbeat::{future_warning, is_gap},
 };
 use crate::{
     access::Permission,
@@ -109,6 +113,10 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
     }
     for note in all.iter().flat_map(|l| notes(l, now)) {
         ctx.ui.say(&note);
+    }
+    // Whoever sees the fleet live would not miss the record that nobody writes any more.
+    if let Some(at) = heartbeat_at.filter(|t| live.is_some() && is_gap(*t, now, settings.offline_after)) {
+        ctx.ui.say(&format!("no heartbeat for {}: look at its cron or timer", ago(at, now)));
     }
     if let Some(name) = lately_dark(&all, now) {
         ctx.ui.say(&format!(

@@ -67,7 +67,8 @@ impl FromStr for Interval {
 pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
     let settings = ctx.enter("watch", Permission::LocationRead)?;
     let mut fleet = Fleet::open(&settings, ctx)?;
-    let stop = Stop::listen().context("cannot listen to signals").map_err(super::context::unforeseen)?;
+    let stop = ctx.env.stop.clone();
+    stop.listen().context("cannot listen to signals").map_err(super::context::unforeseen)?;
     let dumb = ctx.env.vars.get("TERM").is_some_and(|t| t == "dumb");
     if ctx.env.terminal.stdout && !dumb && !ctx.ui.is_json() {
         let screen = ctx.ui.screen()?;

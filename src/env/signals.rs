@@ -1,35 +1,73 @@
-//! The wish of others that a command which runs until it is stopped may stop now.
+//! The wish of others that a command may stop now: one that runs until it is stopped, or one that
+//! must clear up before it does.
 
+use signal_hook::{
+    consts::{SIGHUP, SIGINT, SIGTERM},
+    flag,
+};
 use std::{
     io,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
 };
 
 /// Whether somebody asked this process to end, once [`Stop::listen`] was called.
 #[derive(Debug, Clone, Default)]
-pub struct Stop(Arc<AtomicBool>);
+pub struct Stop {
+    asked: Arc<AtomicBool>,
+    signal: Arc<AtomicUsize>,
+}
 
 impl Stop {
-    /// From now on SIGINT, SIGTERM and SIGHUP do not end the process but are noted here.
+    /// From now on SIGINT, SIGTERM and SIGHUP do not end the process but are noted here; those that
+    /// were ignored from the start, as nohup(1) has it, go on being so. Asked a second time, the
+    /// process ends as it would have the first time.
     ///
     /// # Errors
     /// The system's.
-    pub fn listen() -> io::Result<Self> {
-        let stop = Self::default();
-        for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP]
-        {
-            // Asked a second time, the process ends as it would have the first time.
-            signal_hook::flag::register_conditional_default(signal, Arc::clone(&stop.0))?;
-            signal_hook::flag::register(signal, Arc::clone(&stop.0))?;
+    pub fn listen(&self) -> io::Result<()> {
+        for signal in heeded() {
+            // Runs before the one that notes the first time.
+            flag::register_conditional_default(signal, Arc::clone(&self.asked))?;
         }
-        Ok(stop)
+        self.hold()
+    }
+
+    /// The same, however often it is asked: for what must not end before it has cleared up, and
+    /// does so at once.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn hold(&self) -> io::Result<()> {
+        for signal in heeded() {
+            flag::register_usize(signal, Arc::clone(&self.signal), usize::try_from(signal).unwrap_or(0))?;
+            flag::register(signal, Arc::clone(&self.asked))?;
+        }
+        Ok(())
     }
 
     /// Whether it was asked.
     pub fn is_asked(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.asked.load(Ordering::Relaxed)
     }
+
+    /// If it was asked, ends the process by that very signal: only so does a shell know that its
+    /// loop is to stop as well.
+    pub fn end(&self) {
+        if let (true, Ok(signal)) = (self.is_asked(), self.signal.load(Ordering::Relaxed).try_into()) {
+            // Who cannot be ended so ends with the exit code.
+            let _ = signal_hook::low_level::emulate_default_handler(signal);
+        }
+    }
+}
+
+/// The signals that ask for an end, without those that this process ignores.
+fn heeded() -> impl Iterator<Item = i32> {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|l| l.strip_prefix("SigIgn:"));
+    // The lowest bit is signal 1.
+    let ignored = mask.and_then(|m| u64::from_str_radix(m.trim(), 16).ok()).unwrap_or_default();
+    [SIGINT, SIGTERM, SIGHUP].into_iter().filter(move |signal| ignored & (1 << (signal - 1)) == 0)
 }

@@ -13,7 +13,10 @@ use crossterm::{
 };
 use std::{
     io::{self, Write},
-    sync::Once,
+    sync::{
+        Once,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -81,6 +84,8 @@ pub enum Key {
 }
 
 static PANIC: Once = Once::new();
+/// Whether the terminal is ours. To leave twice would put the cursor back onto what a panic said.
+static TAKEN: AtomicBool = AtomicBool::new(false);
 
 /// The terminal, taken over; given back when dropped, and before a panic says anything.
 #[derive(Debug)]
@@ -104,6 +109,7 @@ impl Screen {
             }));
         });
         enable_raw_mode()?;
+        TAKEN.store(true, Ordering::Relaxed);
         let screen = Self { color, shown: Vec::new() };
         execute!(io::stdout(), EnterAlternateScreen, Hide, DisableLineWrap, Clear(ClearType::All))?;
         Ok(screen)
@@ -165,7 +171,11 @@ impl Screen {
     /// # Errors
     /// The system's.
     pub fn key(&mut self, within: Duration) -> io::Result<Option<Key>> {
-        if !event::poll(within)? {
+        // It waits for whole milliseconds, then asks again and again until the rest of one is over:
+        // a rest that the system's timers take up anyway.
+        let whole =
+            Duration::from_millis(u64::try_from(within.as_micros().div_ceil(1000)).unwrap_or(u64::MAX));
+        if !event::poll(whole + Duration::from_micros(40))? {
             return Ok(None);
         }
         Ok(match event::read()? {
@@ -202,6 +212,9 @@ impl Drop for Screen {
 
 /// Gives the terminal back; nobody is left to hear that it did not work.
 fn leave() {
+    if !TAKEN.swap(false, Ordering::Relaxed) {
+        return;
+    }
     let _ = execute!(io::stdout(), EnableLineWrap, Show, LeaveAlternateScreen);
     let _ = disable_raw_mode();
 }

@@ -52,7 +52,8 @@ impl Table {
     /// The first title that there is not.
     pub fn with_columns<'a>(self, titles: &'a [String]) -> Result<Self, &'a str> {
         let place = |title: &'a String| {
-            self.columns.iter().position(|c| c.title == title.to_uppercase()).ok_or(title.as_str())
+            let is_it = |c: &Column| c.title.replace(' ', "-") == title.to_uppercase();
+            self.columns.iter().position(is_it).ok_or(title.as_str())
         };
         let places = titles.iter().map(place).collect::<Result<Vec<_>, _>>()?;
         let chosen = |i: &usize| Column { spare: 0, extra: false, ..self.columns[*i] };
@@ -63,9 +64,9 @@ impl Table {
         Ok(Self { columns, rows })
     }
 
-    /// The titles that [`Table::with_columns`] takes, in small letters.
+    /// The titles that [`Table::with_columns`] takes: in small letters, a space as a hyphen.
     pub fn titles(&self) -> Vec<String> {
-        self.columns.iter().map(|c| c.title.to_lowercase()).collect()
+        self.columns.iter().map(|c| c.title.to_lowercase().replace(' ', "-")).collect()
     }
 
     /// Adds a row, a cell for each column; control characters are shown as spaces.

@@ -12,7 +12,6 @@ use crate::model::{
 };
 use jiff::Timestamp;
 use rusqlite::OptionalExtension;
-use std::collections::HashMap;
 
 const DAY: i64 = 86_400;
 
@@ -58,45 +57,33 @@ impl Store {
         only: Option<&LocationName>,
         visit: &mut dyn FnMut(&Past<'_>),
     ) -> Result<(), StoreError> {
-        let only = only.map(LocationName::as_str);
-        let mut sites = self.sites(from, only)?;
-        let mut query = self.conn.prepare_cached(
+        // One moment for all that is read, and one lock.
+        let moment = self.conn.unchecked_transaction()?;
+        let mut query = moment.prepare_cached(
             // From the last change before the beginning on: it says what the state was then.
-            "SELECT t.location_id, t.at, t.state FROM location l CROSS JOIN transition t ON t.location_id = l.id
-              WHERE t.at >= coalesce((SELECT max(b.at) FROM transition b
-                                       WHERE b.location_id = l.id AND b.at <= ?1), ?1)
-                AND (?2 IS NULL OR l.name = ?2)
-              ORDER BY l.id, t.at",
+            "SELECT at, state FROM transition WHERE location_id = ?1
+                AND at >= coalesce((SELECT max(at) FROM transition WHERE location_id = ?1 AND at <= ?2), ?2)
+              ORDER BY at",
         )?;
-        let mut rows = query.query((from.as_second(), only))?;
-        let (mut current, mut steps) = (None, Vec::new());
-        while let Some(row) = rows.next()? {
-            let id: i64 = row.get(0)?;
-            if current != Some(id) {
-                if let Some(site) = current.and_then(|id| sites.remove(&id)) {
-                    visit(&site.past(&steps));
-                }
-                steps.clear();
-                current = Some(id);
+        let mut steps = Vec::new();
+        for (id, site) in self.sites(from, only.map(LocationName::as_str))? {
+            steps.clear();
+            let mut rows = query.query((id, from.as_second()))?;
+            while let Some(row) = rows.next()? {
+                steps.push(Step { at: row.get(0)?, state: state(1, row.get(1)?)? });
             }
-            steps.push(Step { at: row.get(1)?, state: state(2, row.get(2)?)? });
-        }
-        if let Some(site) = current.and_then(|id| sites.remove(&id)) {
             visit(&site.past(&steps));
-        }
-        for site in sites.values() {
-            visit(&site.past(&[]));
         }
         Ok(())
     }
 
-    fn sites(&self, from: Timestamp, only: Option<&str>) -> Result<HashMap<i64, Site>, StoreError> {
+    fn sites(&self, from: Timestamp, only: Option<&str>) -> Result<Vec<(i64, Site)>, StoreError> {
         let mut query = self.conn.prepare_cached(
             "SELECT l.id, l.name, coalesce(r.rx_total - coalesce(t.rx_total, 0), 0),
                     coalesce(r.tx_total - coalesce(t.tx_total, 0), 0)
                FROM location l LEFT JOIN reading r ON r.location_id = l.id
                LEFT JOIN traffic t ON t.location_id = l.id AND t.day = (SELECT max(day) FROM day WHERE day <= ?1)
-              WHERE ?2 IS NULL OR l.name = ?2",
+              WHERE ?2 IS NULL OR l.name = ?2 ORDER BY l.id",
         )?;
         let rows = query.query_map((from.as_second().div_euclid(DAY), only), |r| {
             // A total that is smaller than it was belongs to a peer that was made anew.

@@ -133,3 +133,14 @@ fn a_restart_of_the_hub_alarms_nobody() {
     );
     assert_eq!(told(&hub)["changes"][0]["name"], "b");
 }
+
+#[test]
+fn a_metrics_file_that_cannot_be_written_holds_no_alarm_back() {
+    let hub = hub("cat > \"$1\"");
+    let key = hub.add("cafe");
+    hub.shake(&key, 10);
+    let nowhere = hub.path("nowhere/iwas.prom");
+    let run = hub.run(&["heartbeat", "--metrics-file", nowhere.to_str().expect("path")]).code(1);
+    assert!(run.error().0.contains("nowhere/iwas.prom: no such file or directory"), "{}", run.stderr);
+    assert_eq!(told(&hub)["changes"][0]["to"], "online");
+}

@@ -143,6 +143,38 @@ fn every_failure_of_its_own_is_unknown() {
 }
 
 #[test]
+fn a_wrong_word_before_check_is_unknown_too() {
+    let hub = hub();
+    for args in [
+        &["--bogus", "check"][..],
+        &["--lock-timeout", "x", "check"],
+        &["--color", "pink", "check", "-w", "5"],
+    ] {
+        let run = hub.run(args).code(3);
+        assert!(run.stdout.starts_with("IWAS-WG UNKNOWN: ") && run.stderr.is_empty(), "{run:?}");
+    }
+    for args in [&["--bogus", "access", "check", "anna", "net:hub:admin"][..], &["--bogus", "status"]] {
+        hub.run(args).code(2);
+    }
+}
+
+#[test]
+fn an_org_or_tag_that_nobody_has_is_not_in_order() {
+    let hub = hub();
+    for (args, asked) in [
+        (&["--org", "acne"][..], "--org acne"),
+        (&["--org", "acne", "--tag", "city=wien"], "--org acne --tag city=wien"),
+    ] {
+        says(&hub, args, 3, &format!("IWAS-WG UNKNOWN: no location fits {asked} ("));
+    }
+    // Nobody in a state is an answer.
+    says(&hub, &["--state", "disabled"], 0, "IWAS-WG OK: ");
+    hub.run(&["location", "set", "a", "--org", "acne"]).ok();
+    says(&hub, &["--org", "acne"], 0, "IWAS-WG OK: 1 online");
+    says(&hub, &["--org", "acne", "--state", "offline"], 0, "IWAS-WG OK: ");
+}
+
+#[test]
 fn json_has_the_same_answer() {
     let hub = hub();
     let run = hub.run(&["--json", "check"]).code(2);

@@ -21,11 +21,19 @@ fn a_listing_has_the_columns_that_were_asked_for() {
     assert!(!plain.contains("PUBLIC-KEY"), "{plain}");
     let status = hub.run(&["status", "--columns", "state,name"]).ok().stdout;
     assert_eq!(status.lines().skip(1).map(cells).collect::<Vec<_>>(), [["STATE", "NAME"], ["never", "cafe"]]);
-    for command in [&["location", "list"][..], &["status"]] {
-        let run = hub.run(&[command, &["--columns", "name,adress"]].concat()).code(2);
+    let peers = hub.run(&["peer", "list", "--columns", "allowed-ips,public-key"]).ok().stdout;
+    assert_eq!(peers.lines().nth(1).map(cells), Some(vec!["10.0.0.2/32".to_owned(), key]));
+    let report = hub.run(&["report", "--columns", "outages,name"]).ok().stdout;
+    assert_eq!(report.lines().last().map(cells), Some(vec!["0".to_owned(), "cafe".to_owned()]));
+    let audit = hub.run(&["audit", "list", "--columns", "action,location"]).ok().stdout;
+    assert_eq!(audit.lines().last().map(cells), Some(vec!["location".into(), "add".into(), "cafe".into()]));
+    let tables = ["location list", "status", "peer list", "report", "audit list"];
+    for command in tables.map(|words| words.split(' ').collect::<Vec<_>>()) {
+        let run = hub.run(&[&command[..], &["--columns", "adress"]].concat()).code(2);
         let (message, hint) = run.error();
         assert_eq!(message, "iwas-wg: column \"adress\" is not one of the table");
-        assert_eq!(hint, "hint: did you mean \"address\"?");
+        let known = hint == "hint: did you mean \"address\"?" || hint.starts_with("hint: use some of n");
+        assert!(known, "{command:?}: {hint}");
     }
 }
 
@@ -61,6 +69,23 @@ fn all_waiting_locations_get_their_keys_at_once() {
     let run = hub.run(&["peer", "provision", "--all"]).code(2);
     assert_eq!(run.error().0, "iwas-wg: the key of \"d\" is of the mode \"once\"");
     hub.run(&["peer", "provision", "a", "--all"]).code(2);
+}
+
+#[test]
+fn an_organization_that_nobody_is_of_may_be_another() {
+    let hub = Hub::up();
+    hub.run(&["location", "add", "cafe", "--org", "acme"]).ok();
+    hub.run(&["location", "add", "shop", "--org", "umbrella"]).ok();
+    for (noun, words) in [("locations", ["location", "list"]), ("peers", ["peer", "list"])] {
+        let said = |org: &str, state: &str| {
+            let run = hub.run(&[&words[..], &["--org", org, "--state", state]].concat()).ok();
+            assert_eq!(run.stdout, "");
+            run.stderr
+        };
+        assert_eq!(said("acmee", "never"), format!("no {noun}; did you mean --org \"acme\"?\n"));
+        assert_eq!(said("zzz", "never"), format!("no {noun}\n"));
+        assert_eq!(said("acme", "online"), format!("no {noun}\n"), "the organization is right");
+    }
 }
 
 /// Runs `location edit cafe` on a terminal of its own, with this script as the editor.

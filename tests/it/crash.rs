@@ -1,4 +1,4 @@
-//! Killed at every system call, and with a disk that fails at every write: afterwards `sync`
+//! Killed or interrupted at every system call, and with a disk that fails at every write: afterwards `sync`
 //! alone brings store and conf in line, each command was carried out whole or not at all, no address
 //! is given twice, and no key that was shown or reported stored is lost.
 //!
@@ -10,6 +10,7 @@ use iwas_wg::fsx::Mark;
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
+    os::unix::process::ExitStatusExt,
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
     sync::{
@@ -289,8 +290,10 @@ fn imported(root: &Path, locations: &[serde_json::Value], disturbed: &Output) ->
     }
     let scripts = fs::read_dir(root.join("scripts")).into_iter().flatten().flatten();
     let left: Vec<_> = scripts.map(|f| f.file_name()).filter(|_| new.is_empty()).collect();
-    // Who is killed cannot clear up; who is told of a failure can.
-    if disturbed.status.code().is_some_and(|c| (1..128).contains(&c)) && !left.is_empty() {
+    // Who is killed cannot clear up; who is told of a failure or interrupted can.
+    let interrupted = disturbed.status.signal() == Some(2);
+    let failed = disturbed.status.code().is_some_and(|c| (1..128).contains(&c));
+    if (failed || interrupted) && !left.is_empty() {
         return Err(format!("the import failed, and {left:?} stayed"));
     }
     Ok(())
@@ -374,9 +377,13 @@ fn a_kill_at_any_moment_of_a_peers_life_loses_nothing() {
 }
 
 fn kill_everywhere(hub: &Hub, args: &[&str]) -> usize {
+    send_everywhere(hub, args, "KILL")
+}
+
+fn send_everywhere(hub: &Hub, args: &[&str], signal: &str) -> usize {
     let instants: Vec<String> = calls(hub.root(), args)
         .into_iter()
-        .flat_map(|(call, n)| (1..=n).map(move |i| format!("inject={call}:signal=KILL:when={i}")))
+        .flat_map(|(call, n)| (1..=n).map(move |i| format!("inject={call}:signal={signal}:when={i}")))
         .collect();
     assert!(instants.len() > 100, "{args:?}: only {} instants were found", instants.len());
     disturb(hub.root(), args, &instants)
@@ -417,6 +424,18 @@ fn a_kill_while_a_known_conf_grows_loses_nothing() {
         disturbed += disturb(hub.root(), &args, &kills.chain(faults).collect::<Vec<_>>());
     }
     tell(&format!("disturbed {disturbed} times while the conf grew, nothing lost"));
+}
+
+#[test]
+fn a_control_c_at_any_system_call_of_an_import_leaves_nothing_behind() {
+    if !strace_is_there() {
+        return;
+    }
+    let hub = template();
+    let (file, dir) = ("ROOT/fleet.csv", "ROOT/scripts");
+    let interrupted =
+        send_everywhere(&hub, &["--json", "location", "import", file, "--scripts-dir", dir], "INT");
+    tell(&format!("interrupted at {interrupted} instants, nothing left behind"));
 }
 
 #[test]

@@ -146,3 +146,73 @@ fn a_mail_a_post_and_a_line_in_the_log_tell_the_change() {
         "{ntfy}"
     );
 }
+
+/// An example of `on_change` by itself: whether it succeeded, and what its programs were given.
+fn run(script: &str, arguments: &[&str], programs: &[(&str, &str)], input: &str) -> (bool, String) {
+    let dir = tempfile::tempdir().expect("directory");
+    for (name, text) in programs {
+        let program = dir.path().join(name);
+        fs::write(&program, format!("#!/bin/sh\n{text}\n")).expect("program");
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("mode");
+    }
+    let out = dir.path().join("out");
+    let mut command = Command::new(example(&format!("on_change/{script}")));
+    command.args(arguments).env("OUT", &out).env("SENDMAIL", "sendmail-of-ours");
+    command.env("PATH", format!("{}:{}", dir.path().display(), std::env::var("PATH").expect("PATH")));
+    for count in ["WENT_OFFLINE", "WENT_ONLINE", "OFFLINE"] {
+        command.env(format!("IWAS_WG_{count}"), "7");
+    }
+    let mut child = command.stdin(Stdio::piped()).stderr(Stdio::null()).spawn().expect("example");
+    // One that fails before it has read all is not at fault here.
+    let _ = child.stdin.take().expect("its input").write_all(input.as_bytes());
+    let ended = child.wait().expect("its end");
+    (ended.success(), fs::read_to_string(out).unwrap_or_default())
+}
+
+#[test]
+fn an_example_whose_program_fails_says_so_and_is_run_again() {
+    let changes = r#"{"changes":[{"id":"a:offline:1","name":"a","org":null,"from":"online","to":"offline","at":"2026-11-23T10:00:00Z"}]}"#;
+    let url = tempfile::NamedTempFile::new().expect("file");
+    fs::write(url.path(), "https://hooks.example.com/").expect("address");
+    let url = url.path().to_str().expect("path");
+    let ours = ["sendmail-of-ours", "logger", "curl"];
+    for (script, arguments) in
+        [("mail.sh", &["noc@example.com"][..]), ("syslog.sh", &[]), ("webhook.sh", &["ntfy", url])]
+    {
+        let all = ours.map(|name| (name, "echo told >> \"$OUT\"; cat > /dev/null"));
+        if has_jq() {
+            assert_eq!(run(script, arguments, &all, changes), (true, "told\n".into()), "{script}");
+            let fails = ours.map(|name| (name, "cat > /dev/null; exit 1"));
+            assert!(!run(script, arguments, &fails, changes).0, "{script}: nobody was told");
+        }
+        let without_jq = [&all[..], &[("jq", "exit 127")]].concat();
+        assert_eq!(
+            run(script, arguments, &without_jq, changes),
+            (false, String::new()),
+            "{script} without jq"
+        );
+    }
+}
+
+#[test]
+fn a_post_has_room_for_a_fleet_that_goes_dark_at_once() {
+    if !has_jq() {
+        return;
+    }
+    let change = |n| {
+        format!(
+            r#"{{"id":"{n}","name":"site-{n:05}","org":null,"from":"online","to":"offline","at":"2026-11-23T10:00:00Z"}}"#
+        )
+    };
+    let input = format!("{{\"changes\":[{}]}}", (0..10_000).map(change).collect::<Vec<_>>().join(","));
+    let url = tempfile::NamedTempFile::new().expect("file");
+    fs::write(url.path(), "https://hooks.example.com/").expect("address");
+    let curl = [("curl", "printf '%s\\n' \"$@\" > \"$OUT\"; cat > /dev/null")];
+    for kind in ["slack", "ntfy"] {
+        let (told, text) = run("webhook.sh", &[kind, url.path().to_str().expect("path")], &curl, &input);
+        assert!(told && text.contains("site-00029: online → offline"), "{kind}: {text}");
+        assert!(text.contains("and 9970 more") && !text.contains("site-00030"), "{kind}: {text}");
+        // The least that one of the two takes as a text.
+        assert!(text.len() < 4096, "{kind}: {} bytes", text.len());
+    }
+}

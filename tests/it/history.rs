@@ -54,6 +54,9 @@ fn changes_are_told_with_the_time_at_which_they_happened() {
     assert_eq!(lines.len(), 6, "{text}");
     assert_eq!(lines[4], "2026-11-23T14:03:00Z  cafe   offline  1 h 57 min");
     assert_eq!(lines[5], "2026-11-23T16:00:00Z  cafe   online   still");
+    let of_acme = hub.run(&["history", "--org", "acme", "--since", "24h", "--csv"]).ok().stdout;
+    assert_eq!(of_acme.lines().filter(|l| l.contains(",cafe,")).count(), 3, "{of_acme}");
+    assert_eq!(of_acme.lines().count(), 4, "{of_acme}");
     assert_eq!(hub.run(&["history", "--since", "1h"]).ok().stdout, "no change since 2026-11-24T09:00:00Z\n");
 }
 

@@ -21,6 +21,7 @@ mod heartbeat;
 mod history;
 mod import;
 mod init;
+mod interrupt;
 mod inventory;
 mod known_conf;
 mod layers;

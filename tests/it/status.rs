@@ -107,3 +107,16 @@ fn a_site_that_went_dark_lately_is_pointed_to_the_reset() {
     hub.now.set(hub.now.get() + 86_400);
     assert_eq!(hub.run(&["status"]).ok().stderr, "");
 }
+
+#[test]
+fn a_heartbeat_that_stopped_is_told_beside_what_is_live() {
+    let hub = Hub::up();
+    hub.add("a");
+    hub.run(&["heartbeat"]).ok();
+    hub.now.set(hub.now.get() + 600);
+    assert_eq!(hub.run(&["status"]).ok().stderr, "");
+    hub.now.set(hub.now.get() + 1);
+    assert_eq!(hub.run(&["status"]).ok().stderr, "no heartbeat for 10 min 1 s: look at its cron or timer\n");
+    let run = hub.run(&["--json", "status"]).ok();
+    assert_eq!((&run.json()["heartbeat_at"], run.stderr.as_str()), (&"2026-11-23T10:00:00Z".into(), ""));
+}

@@ -207,6 +207,12 @@ impl Hub {
 
     #[must_use = "look at the exit code or the output"]
     pub(crate) fn run(&self, args: &[&str]) -> Run {
+        self.run_in(args, |_| ())
+    }
+
+    /// The same in an outside world that is another in some way.
+    #[must_use = "look at the exit code or the output"]
+    pub(crate) fn run_in(&self, args: &[&str], change: impl FnOnce(&mut Env)) -> Run {
         let (out, err) = (Rc::new(RefCell::new(Vec::new())), Rc::new(RefCell::new(Vec::new())));
         let mut env = Env {
             vars: self.vars.clone(),
@@ -221,7 +227,9 @@ impl Hub {
             caller: self.caller.borrow().clone(),
             find_user: person,
             ask_secret: self.ask_secret,
+            stop: iwas_wg::env::signals::Stop::default(),
         };
+        change(&mut env);
         let root = self.root().as_os_str().to_owned();
         let head = [OsString::from("iwas-wg"), "--root".into(), root];
         let code = iwas_wg::run(head.into_iter().chain(args.iter().map(OsString::from)), &mut env);

@@ -2,6 +2,10 @@
 
 use crate::support::Hub;
 use serde_json::json;
+use std::{
+    io::{self, Write},
+    rc::Rc,
+};
 
 #[test]
 fn json_begins_with_the_counts_and_a_pipe_with_nothing() {
@@ -29,4 +33,42 @@ fn an_interval_that_makes_no_sense_is_refused() {
         assert!(run.stderr.contains("write seconds from 0.1 to 3600"), "{}", run.stderr);
     }
     hub.run(&["watch", "--count", "0"]).code(2);
+}
+
+/// Standard output, and what happens once something was written to it.
+struct Then {
+    out: Box<dyn Write>,
+    then: Option<Box<dyn FnOnce()>>,
+}
+
+impl Write for Then {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.out.write(bytes)?;
+        if let Some(then) = self.then.take() {
+            then();
+        }
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+#[test]
+fn nobody_comes_back_because_the_interface_is_gone() {
+    let hub = Rc::new(Hub::up());
+    let a = hub.add("a");
+    hub.shake(&a, 10);
+    hub.run(&["heartbeat"]).ok();
+    // The heartbeat saw it online; the interface knows better since.
+    hub.now.set(hub.now.get() + 300);
+    let down = Rc::clone(&hub);
+    let run = hub.run_in(&["--json", "watch", "--count", "3", "--interval", "0.1"], |env| {
+        let out = std::mem::replace(&mut env.stdout, Box::new(io::sink()));
+        let then: Box<dyn FnOnce()> = Box::new(move || drop(down.run(&["down"]).ok()));
+        env.stdout = Box::new(Then { out, then: Some(then) });
+    });
+    assert!(hub.device().interface.is_none(), "it did not go down meanwhile");
+    assert_eq!(run.ok().json()["counts"]["offline"], 1, "more than the start was told");
 }

@@ -56,16 +56,75 @@ iwas-wg --quiet location add cafe-central --org acme >/tmp/cafe-central.rsc
 key=$(iwas-wg --json location show cafe-central | jq -r .location.vpn_public_key)
 peers() { wg show wg0 peers; }
 is "$(peers)" "$key" "the peers of the interface"
-systemctl start iwas-wg-heartbeat.service
+holds "the heartbeat" systemctl start iwas-wg-heartbeat.service
 is "$(systemctl show -P Result iwas-wg-heartbeat.service)" success "the heartbeat"
 is "$(iwas-wg --json status | jq -r '.heartbeat_at != null')" true "a heartbeat in the store"
+# A router in a network of its own comes and goes, and each kind of on_change is told from inside the
+# heartbeat's walls: what goes over the network, into the system's log, and to a mail server, whose
+# sendmail must write into its spool.
+programs=/usr/local/share/iwas-wg
+mkdir -p "$programs"
+cp /usr/share/doc/iwas-wg/examples/on_change/*.sh "$programs"
+ip netns add router
+ip link add uplink type veth peer name uplink netns router
+ip address add 192.0.2.1/24 dev uplink
+ip -n router address add 192.0.2.2/24 dev uplink
+ip link set uplink up
+ip -n router link set uplink up
+ip netns exec router wireguard-go rtr0 >/dev/null 2>&1 </dev/null
+iwas-wg script render cafe-central --format wg-quick |
+  (umask 077 && sed 's/vpn.example.com/192.0.2.1/' >/tmp/rtr0.conf)
+ip netns exec router wg setconf rtr0 <(wg-quick strip /tmp/rtr0.conf)
+ip -n router address add "$(iwas-wg --json location show cafe-central | jq -r .location.vpn_ip)"/24 dev rtr0
+ip -n router link set rtr0 up
+holds "the router reaches the hub" ip netns exec router ping -c 1 -W 10 10.0.0.1
+cat >/tmp/webhook.py <<'END'
+import http.server, sys
+class Taker(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        sys.stdout.write(self.rfile.read(int(self.headers["Content-Length"])).decode())
+        self.send_response(200)
+        self.end_headers()
+    def log_message(self, *_): pass
+http.server.HTTPServer(("127.0.0.1", 8080), Taker).handle_request()
+END
+python3 /tmp/webhook.py >/tmp/told &
+taker=$!
+for _ in {1..100}; do [[ -z $(ss -Htln 'sport = 8080') ]] || break; sleep 0.1; done
+(umask 077 && echo http://127.0.0.1:8080/ >/etc/iwas-wg/webhook-url)
+cp /etc/iwas-wg/config.toml /tmp/config.toml
+# With these settings for offline_after and on_change.
+heartbeat_with() {
+  sed -e "s/^offline_after = .*/offline_after = $1/" -e '/^\[heartbeat\]$/r /dev/stdin' \
+    /tmp/config.toml >/etc/iwas-wg/config.toml <<<"$2"
+  holds "the heartbeat" systemctl start iwas-wg-heartbeat.service
+}
+heartbeat_with 180 "on_change = [\"$programs/webhook.sh\", \"slack\", \"/etc/iwas-wg/webhook-url\"]"
+wait "$taker"
+holds "the webhook has the news: $(cat /tmp/told)" jq -e '.text | contains("cafe-central: never → online")' /tmp/told
+# With one second, a router that went dark is offline at the next look.
+sleep 2
+heartbeat_with 1 "on_change = [\"$programs/syslog.sh\"]"
+logged() { journalctl --quiet --output cat --identifier iwas-wg | grep -q 'cafe-central online -> offline'; }
+for _ in {1..50}; do ! logged || break; sleep 0.1; done
+holds "the log has the news" logged
+# Outside of the walls, as README.Debian has it.
+mkdir /var/spool/iwas-wg-test
+cat >/usr/sbin/sendmail <<'END'
+#!/bin/sh
+exec cat >/var/spool/iwas-wg-test/mail
+END
+chmod 755 /usr/sbin/sendmail
+heartbeat_with 180 "$(sed -n '/^ *on_change = \[/,/\]$/s/^    //p' /usr/share/doc/iwas-wg/README.Debian)"
+holds "the mail has the news" grep -q 'cafe-central  offline -> online  (acme)' /var/spool/iwas-wg-test/mail
+holds "its subject counts" grep -qF 'Subject: iwas-wg: 0 sites went dark, 1 came back (0 are offline)' /var/spool/iwas-wg-test/mail
+holds "nothing waits to be told" fails grep -q again <(journalctl --quiet --output cat --unit iwas-wg-heartbeat)
 # What differs, sync mends from inside its walls: interface and conf.
 wg set wg0 peer "$key" remove
-sed -i "/$key/d" /etc/wireguard/wg0.conf
 sed -i '/^\[Peer\]$/,$d' /etc/wireguard/wg0.conf
 systemctl reload iwas-wg-hub@wg0.service
 is "$(peers)" "$key" "the peers after a reload"
-holds "the conf has the peer again" grep -q "$key" /etc/wireguard/wg0.conf
+holds "the conf has the peer again" grep -qF "$key" /etc/wireguard/wg0.conf
 systemctl start iwas-wg-backup.service
 copy=$(echo /var/backups/iwas-wg/*.db)
 is "$(stat -c %a "$copy")" 600 "the mode of the backup"
@@ -89,7 +148,7 @@ is "$(cat /sys/class/net/wg0/ifindex) $(peers)" "$index $key" "interface and pee
 is "$(tail -n 1 /etc/iwas-wg/environment)" "IWAS_WG_OFFLINE_AFTER=200" "the administrator's line"
 is "$(systemctl is-enabled iwas-wg-heartbeat.timer || true)" disabled "a timer that was turned off"
 systemctl enable --quiet --now iwas-wg-heartbeat.timer
-systemctl start iwas-wg-heartbeat.service
+holds "the heartbeat" systemctl start iwas-wg-heartbeat.service
 is "$(systemctl show -P Result iwas-wg-heartbeat.service)" success "the heartbeat after the upgrade"
 
 say "remove"

@@ -7,8 +7,12 @@ use crate::{
     netns::Net,
     router::Router,
 };
+use iwas_wg::env::{Clock, Env};
+use jiff::Timestamp;
 use std::{
+    env, fs,
     io::{BufRead, BufReader},
+    path::{Path, PathBuf},
     process::{Command, Stdio},
     thread,
     time::{Duration, Instant},
@@ -197,4 +201,100 @@ fn a_pipe_gets_a_line_for_each_change() {
     let watches: Vec<String> = hub.space.processes().into_iter().filter(|p| is_watch(p)).collect();
     run(Command::new("kill").arg("-TERM").args(&watches));
     assert!(watch.wait().expect("its end").success());
+}
+
+/// A clock that breaks once a file is there.
+struct Breaking(PathBuf);
+
+impl Clock for Breaking {
+    fn now(&self) -> Timestamp {
+        assert!(!self.0.exists(), "the clock is broken");
+        Timestamp::now()
+    }
+}
+
+#[test]
+fn a_panic_gives_the_terminal_back_before_it_says_anything() {
+    const ROOT: &str = "IWAS_WG_PANICS_BELOW";
+    // This very test on a terminal: the whole program, with a clock of ours.
+    if let Some(root) = env::var_os(ROOT) {
+        let clock = Box::new(Breaking(Path::new(&root).join("break")));
+        let words = ["iwas-wg".into(), "--root".into(), root, "watch".into()];
+        let interval = ["--interval".into(), "0.1".into()];
+        let code = iwas_wg::run(words.into_iter().chain(interval), &mut Env { clock, ..Env::real() });
+        panic!("watch ended with {code}");
+    }
+    if let Some(reason) = missing(&["tmux"]) {
+        return skip(&reason);
+    }
+    let dir = tempfile::tempdir().expect("temporary directory");
+    let (root, seen) = (dir.path(), dir.path().join("seen"));
+    for words in ["init --endpoint vpn.example.com --backend none", "location add cafe"] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_iwas-wg"));
+        run(command.arg("--root").arg(root).args(words.split(' ')));
+    }
+    let terminal = Terminal::open("panic");
+    terminal.shows("the shell", |s| s.contains("ready>"));
+    // Room for all that a test says when it fails.
+    terminal.tmux(&["resize-window", "-x", "110", "-y", "50"]);
+    terminal.tmux(&["pipe-pane", &format!("cat > '{}'", seen.display())]);
+    let mut this = Command::new("env");
+    this.arg(format!("{ROOT}={}", root.display()))
+        .arg("RUST_BACKTRACE=0")
+        .arg(env::current_exe().expect("this program"));
+    this.args(["--exact", "watch::a_panic_gives_the_terminal_back_before_it_says_anything", "--nocapture"]);
+    terminal.text(&format!("stty -g > '{0}/before'; {this:?}; stty -g > '{0}/after'", root.display()));
+    terminal.key("Enter");
+    terminal.shows("the table", |s| row(s, "cafe").is_some());
+    fs::write(root.join("break"), "").expect("file");
+    terminal.shows("the panic on the old screen", |s| {
+        s.contains("the clock is broken") && s.trim_end().ends_with("ready>") && row(s, "cafe").is_none()
+    });
+    let modes = |name| fs::read_to_string(root.join(name)).expect("modes");
+    assert_eq!(modes("before"), modes("after"), "keys are still read one by one, or are not shown");
+    // Once, and before the message: a second time would put the cursor back onto it.
+    let seen = String::from_utf8_lossy(&fs::read(seen).expect("what the terminal got")).into_owned();
+    assert_eq!(
+        (seen.matches("\x1b[?1049h").count(), seen.matches("\x1b[?1049l").count()),
+        (1, 1),
+        "{seen:?}"
+    );
+    let (left, said) = (seen.find("\x1b[?1049l"), seen.find("the clock is broken"));
+    assert!(left < said && seen.rfind("\x1b[?25h") < said, "{seen:?}");
+}
+
+#[test]
+fn a_terminal_that_is_gone_ends_it() {
+    if let Some(reason) = missing(&["tmux"]) {
+        return skip(&reason);
+    }
+    let dir = tempfile::tempdir().expect("temporary directory");
+    let root = dir.path();
+    run(Command::new(env!("CARGO_BIN_EXE_iwas-wg")).arg("--root").arg(root).args([
+        "init",
+        "--endpoint",
+        "vpn.example.com",
+        "--backend",
+        "none",
+    ]));
+    let terminal = Terminal::open("gone");
+    terminal.shows("the shell", |s| s.contains("ready>"));
+    // In place of the shell: nobody else is there to end it.
+    let mut watch = Command::new(env!("CARGO_BIN_EXE_iwas-wg"));
+    watch.arg("--root").arg(root).args(["watch", "--interval", "3600"]);
+    terminal.text(&format!("echo $$ > '{}/pid'; exec {watch:?}", root.display()));
+    terminal.key("Enter");
+    terminal.shows("the table", |s| s.contains("q quit"));
+    let pid = fs::read_to_string(root.join("pid")).expect("its number").trim().to_owned();
+    let runs = || is_watch(&pid);
+    assert!(runs(), "{pid} is not watch");
+    drop(terminal);
+    let deadline = Instant::now() + WITHIN;
+    while runs() {
+        if Instant::now() > deadline {
+            run(Command::new("kill").arg("-KILL").arg(&pid));
+            panic!("it goes on without a terminal");
+        }
+        thread::sleep(Duration::from_millis(100));
+    }
 }

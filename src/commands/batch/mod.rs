@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     access::Permission,
+    env::signals::Stop,
     error::{Error, Kind},
     fsx::Stage,
     model::{Location, Pool, plan::Extras},
@@ -129,6 +130,8 @@ impl Batch {
     ) -> Result<Written, Error> {
         self.entries.retain(Entry::is_changed);
         let dir = scripts_dir.unwrap_or(Path::new(""));
+        // Up to the commit Ctrl-C clears up and changes nothing, from there on it comes too late.
+        ctx.hold_signals()?;
         let mut stage = scripts_dir.map(|dir| ctx.on_behalf(dir, || Stage::begin(dir))).transpose()?;
         let done = self.commit(ctx, settings, store, hub, stage.as_mut().map(|stage| (dir, stage)));
         // What is kept and what is taken away lies in the caller's directory, so it takes their rights.
@@ -183,6 +186,7 @@ impl Batch {
             }
             change.record(&ctx.deed(Some(l)))?;
         }
+        not_stopped(&ctx.env.stop)?;
         let mut scripts = Vec::new();
         if let Some((dir, stage)) = &mut scripts_to {
             let given = self.entries.iter().filter(|e| e.has_script());
@@ -193,6 +197,14 @@ impl Batch {
         change.commit_recorded()?;
         Ok((scripts, added, fresh))
     }
+}
+
+fn not_stopped(stop: &Stop) -> Result<(), Error> {
+    if stop.is_asked() {
+        return Err(Error::new(Kind::Failed, "interrupted; nothing was changed")
+            .hint("run the same command again whenever you like"));
+    }
+    Ok(())
 }
 
 fn edit<'a>(before: &Location, after: &'a Location) -> Edit<'a> {
@@ -222,11 +234,13 @@ fn make(
         drawn.push((entry, secrets));
     }
     let progress = ctx.ui.progress("locations", drawn.len() as u64);
+    let stop = ctx.env.stop.clone();
     let work = |part: Vec<(&mut Entry, Option<Drawn>)>| {
         let seals = part.iter().any(|(_, d)| d.as_ref().is_some_and(Drawn::is_sealed));
         let recipients = if seals { Some(Recipients::parse(&settings.recipients)?) } else { None };
         let mut made = Vec::with_capacity(part.len());
         for (entry, drawn) in part {
+            not_stopped(&stop)?;
             let peer = drawn.map(|drawn| drawn.seal(recipients.as_ref())).transpose()?;
             if let Some(peer) = &peer {
                 entry.after.public_key = Some(peer.public_key);

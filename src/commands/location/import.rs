@@ -26,7 +26,7 @@ use std::{
 ///
 /// Every row is checked before anything is done, and every bad one is told with its line. Then
 /// all are committed at once, conf and interface are changed once, and with --scripts-dir each
-/// router's script lies in that directory, 0600.
+/// router's script lies in that directory, 0600. Control-C changes nothing, or comes too late.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "Columns, of which only name must be there:
   name         1 to 63 of a-z 0-9 . _ -

@@ -40,6 +40,7 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
     let fits = args.filter.compile()?;
     let settings = ctx.enter("location list", Permission::LocationRead)?;
     let mut all = Context::store_to_read(&settings)?.locations(&ctx.scope)?;
+    let nothing = args.filter.nothing("locations", &all);
     all.retain(|l| fits(l));
     if ctx.ui.is_json() {
         let now = ctx.now();
@@ -71,7 +72,7 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
     }
     let table = args.columns.of(table)?;
     if all.is_empty() {
-        ctx.ui.say("no locations");
+        ctx.ui.say(&nothing);
     } else {
         ctx.ui.table(&table)?;
     }

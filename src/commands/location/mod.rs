@@ -19,6 +19,10 @@ use crate::{
 
 /// Add, show, change and remove locations
 #[derive(Debug, clap::Args)]
+#[command(after_long_help = "Examples:
+  iwas-wg location add cafe-central --org acme > cafe-central.rsc
+  iwas-wg location list --org acme
+  iwas-wg location remove cafe-central")]
 pub struct Args {
     #[command(subcommand)]
     verb: Verb,

@@ -2,7 +2,7 @@
 
 use crate::{
     access::Permission,
-    commands::{Context, Outcome, filter::Filter},
+    commands::{Context, Outcome, columns::Columns, filter::Filter},
     error::Error,
     model::Location,
     output::{
@@ -26,6 +26,8 @@ use std::collections::HashMap;
 pub(super) struct Args {
     #[command(flatten)]
     filter: Filter,
+    #[command(flatten)]
+    columns: Columns,
     /// Form of the output
     #[arg(short, long, value_name = "FORM", default_value = "table")]
     output: Form,
@@ -44,6 +46,7 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
     let settings = ctx.enter("peer list", Permission::LocationRead)?;
     let store = Context::store_to_read(&settings)?;
     let mut all = store.locations(&ctx.scope)?;
+    let nothing = args.filter.nothing("peers", &all);
     all.retain(|l| l.public_key.is_some() && fits(l));
     let mut allowed = allowed_ips(&store)?;
     let mut allowed = |l: &Location| allowed.remove(l.name.as_str()).unwrap_or_default();
@@ -77,8 +80,9 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
             joined(&allowed(l)),
         ]);
     }
+    let table = args.columns.of(table)?;
     if all.is_empty() {
-        ctx.ui.say("no peers");
+        ctx.ui.say(&nothing);
     } else {
         ctx.ui.table(&table)?;
     }

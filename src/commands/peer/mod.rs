@@ -19,6 +19,10 @@ use crate::{
 
 /// Give routers their keys, change and revoke them, and look at them
 #[derive(Debug, clap::Args)]
+#[command(after_long_help = "Examples:
+  iwas-wg peer list
+  iwas-wg peer rotate cafe-central --wait > cafe-central.rsc
+  iwas-wg peer revoke shop-12")]
 pub struct Args {
     #[command(subcommand)]
     verb: Verb,

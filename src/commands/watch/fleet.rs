@@ -31,9 +31,11 @@ pub(super) struct Fleet {
     version: i64,
     /// As the store has them, with the interface over it.
     pub(super) locations: Vec<Location>,
-    /// As the last reading had it.
-    live: Option<LiveInterface>,
-    pub(super) read_at: Timestamp,
+    /// The interface when it could last be read, and when that was.
+    seen: Option<(LiveInterface, Timestamp)>,
+    /// Whether the last reading could read it.
+    is_live: bool,
+    read_at: Timestamp,
     heartbeat_at: Option<Timestamp>,
     /// When what stands out changed.
     changed: HashMap<String, i64>,
@@ -47,7 +49,8 @@ impl Fleet {
             // Asked before the rows are read: what is written in between is read once more.
             version: store.version()?,
             locations: store.locations(&ctx.scope)?,
-            live: None,
+            seen: None,
+            is_live: false,
             read_at: ctx.now(),
             heartbeat_at: store.heartbeat_at()?,
             changed: HashMap::new(),
@@ -76,28 +79,35 @@ impl Fleet {
         Ok(changes)
     }
 
-    /// Puts what the interface shows over what is known.
+    /// Puts what the interface shows over what is known. While it cannot be read, what it showed
+    /// last stands until a heartbeat knows better: nobody comes back because the hub is gone.
     fn look(&mut self, settings: &Settings, ctx: &mut Context<'_>) {
         self.read_at = ctx.now();
-        self.live = super::super::status::read_live(ctx, settings, &mut || {});
-        if let Some(live) = &self.live {
-            overlay(&mut self.locations, live, self.read_at, settings.offline_after);
+        let live = super::super::status::read_live(ctx, settings, &mut || {});
+        self.is_live = live.is_some();
+        if let Some(live) = live {
+            self.seen = Some((live, self.read_at));
+        }
+        if let Some((live, at)) =
+            self.seen.as_ref().filter(|(_, at)| self.heartbeat_at.is_none_or(|h| h <= *at))
+        {
+            overlay(&mut self.locations, live, *at, settings.offline_after);
         }
     }
 
     /// `live` or `heartbeat`.
     pub(super) fn source(&self) -> &'static str {
-        if self.live.is_some() { "live" } else { "heartbeat" }
+        if self.is_live { "live" } else { "heartbeat" }
     }
 
     /// Whether the interface is there and up.
     pub(super) fn is_up(&self) -> bool {
-        self.live.as_ref().is_some_and(|l| l.up)
+        self.is_live && self.seen.as_ref().is_some_and(|(live, _)| live.up)
     }
 
-    /// When what is shown was read: now, or by the last heartbeat.
+    /// When what is shown was read: now, or the last time that anybody could.
     pub(super) fn seen_at(&self) -> Option<Timestamp> {
-        if self.live.is_some() { Some(self.read_at) } else { self.heartbeat_at }
+        self.seen.as_ref().map(|(_, at)| *at).max(self.heartbeat_at)
     }
 
     /// Whether a location has changed just now.

@@ -199,7 +199,7 @@ fn head(fleet: &Fleet, settings: &Settings, now: Timestamp) -> Line {
     let clock = |t: Timestamp| t.strftime("%H:%M:%S").to_string();
     let read = match fleet.seen_at() {
         Some(at) if fleet.source() == "live" => format!("read {} UTC", clock(at)),
-        Some(at) => format!("as of the heartbeat {} ago", ago(at, now)),
+        Some(at) => format!("as of {} ago", ago(at, now)),
         None => "no heartbeat yet".to_owned(),
     };
     pieces.push((read, Ink::Plain));

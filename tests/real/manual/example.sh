@@ -63,7 +63,7 @@ mkfifo /tmp/answers
 exec 3<>/tmp/answers
 printf 'y\n' >&3
 interrupted=
-if [[ $example == *" --wait"* || $example == *"iwas-wg watch"* ]]; then
+if [[ $example == *" --wait"* || $example == *" watch"* ]]; then
   interrupted=yes
   { sleep 3; printf '\003'; } >&3 &
 fi
