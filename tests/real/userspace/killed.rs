@@ -32,12 +32,12 @@ fn a_kill_at_any_call_leaves_what_sync_brings_in_line() {
             for n in 1..=count {
                 prepare(&hub);
                 let inject = format!("inject={call}:signal=KILL:when={n}");
+                // Where more is known of the conf than in the first run, the call may never come.
                 let output = hub.traced(&["-o", "/dev/null", "-e", &inject], words).output();
-                assert!(!output.expect("start strace").status.success(), "{words} outlived {inject}");
+                killed += usize::from(!output.expect("start strace").status.success());
                 hub.ok("sync");
                 hub.ok("sync --check");
                 assert_equal(&hub, &format!("{words} with {inject}"));
-                killed += 1;
             }
         }
     }
