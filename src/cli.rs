@@ -39,7 +39,10 @@ pub fn run(args: impl IntoIterator<Item = OsString>, env: &mut Env) -> u8 {
     if let Some(code) = commands::answer(&args, env, command) {
         return code;
     }
-    let parsed = command().try_get_matches_from(&args);
+    let mut definition = command();
+    let parsed = definition.try_get_matches_from_mut(&args);
+    // Hundreds of small pieces that the end of the process takes back at once.
+    std::mem::forget(definition);
     let parsed = parsed.and_then(|m| Cli::from_arg_matches(&m).map(|cli| (cli, asked(&m))));
     let (cli, asked) = match parsed {
         Ok(parsed) => parsed,

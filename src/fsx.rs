@@ -5,11 +5,15 @@
 //! behind in the same directory. What a second process does: [`Lock`] keeps changing commands
 //! apart; readers take no lock and see the old or the new file.
 
+mod append;
+mod mark;
 mod stage;
 
 pub use stage::Stage;
 mod rights;
 
+pub use append::{Appended, append, drop_spare};
+pub use mark::Mark;
 pub use rights::{others_can_change, with_rights_of};
 
 use std::{
@@ -20,7 +24,7 @@ use std::{
         net::UnixDatagram,
     },
     path::{Path, PathBuf},
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 /// How the names of temporary files begin.
@@ -84,6 +88,21 @@ pub fn syslog(socket: &Path, is_warning: bool, line: &str) {
     });
 }
 
+/// A file's content, and by which mark it is known again; without one if it was written to so
+/// lately that its times do not show it.
+pub type Marked = (Vec<u8>, Option<Mark>);
+
+/// Reads a whole file; `None` if there is none.
+///
+/// # Errors
+/// [`FsError`] for anything but a missing file.
+pub fn read_marked(path: &Path) -> Result<Option<Marked>, FsError> {
+    let before = Mark::of(path);
+    let bytes = read(path)?;
+    let mark = before.filter(|m| m.is_settled() && Mark::of(path) == before);
+    Ok(bytes.map(|bytes| (bytes, mark)))
+}
+
 /// Whether both names lead to one file. Looks without opening, which can
 /// drop the locks of whoever has it open.
 pub fn is_same(a: &Path, b: &Path) -> bool {
@@ -144,6 +163,15 @@ pub fn create(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FsError> {
 /// # Errors
 /// [`FsError`]; the old content is then still there.
 pub fn replace(path: &Path, bytes: &[u8], mode: u32) -> Result<bool, FsError> {
+    replace_marked(path, bytes, mode).map(|(written, _)| written)
+}
+
+/// As [`replace`]; tells by which mark the file is known again, if it was written and nobody has
+/// put another in its place since.
+///
+/// # Errors
+/// As [`replace`].
+pub fn replace_marked(path: &Path, bytes: &[u8], mode: u32) -> Result<(bool, Option<Mark>), FsError> {
     let fail = failed("write", path);
     let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let before = match plain(&target).and_then(|_| File::open(&target)) {
@@ -151,7 +179,7 @@ pub fn replace(path: &Path, bytes: &[u8], mode: u32) -> Result<bool, FsError> {
             let mut content = zeroize::Zeroizing::new(Vec::new());
             file.read_to_end(&mut content).map_err(&fail)?;
             if content.as_slice() == bytes {
-                return Ok(false);
+                return Ok((false, None));
             }
             Some(file.metadata().map_err(&fail)?)
         }
@@ -174,10 +202,13 @@ pub fn replace(path: &Path, bytes: &[u8], mode: u32) -> Result<bool, FsError> {
             _ => {}
         }
     }
+    // Between the ticks of the clock for file times: see `Mark`.
+    temp.as_file().set_modified(SystemTime::now()).map_err(&fail)?;
     temp.as_file().sync_all().map_err(&fail)?;
+    let written = temp.as_file().metadata().map(|m| Mark::from(&m)).map_err(&fail)?;
     temp.persist(&target).map_err(|e| fail(e.error))?;
     sync_parent(&target).map_err(fail)?;
-    Ok(true)
+    Ok((true, Mark::of(&target).filter(|m| m.has_content_of(&written))))
 }
 
 /// Removes temporary files of ours that a killed process left in a directory. Only for holders of

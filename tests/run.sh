@@ -95,6 +95,8 @@ step() {
   times+=("$(printf '%-18s %-6s %4d s' "$name" "$outcome" "$((SECONDS - began))")")
 }
 tests() { cargo test --no-fail-fast 2>&1 | tee "$log"; }
+# Whether everything that is measured still works; how fast it is depends on the machine.
+benchmark() { cargo bench --quiet -- --backend userspace --runs 1; }
 documentation() { RUSTDOCFLAGS="-D warnings" cargo doc --quiet --no-deps; }
 
 step "format" cargo fmt --check
@@ -103,6 +105,7 @@ step "build" cargo build --quiet --all-targets
 step "tests" tests
 if [[ -x tests/lint-scripts.sh ]]; then step "rendered scripts" tests/lint-scripts.sh; fi
 step "package" tests/package.sh
+step "benchmark" benchmark
 step "documentation" documentation
 
 printf '\n== time\n'

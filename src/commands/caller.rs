@@ -45,7 +45,7 @@ impl Context<'_> {
         for location in locations {
             change.record(&self.deed(Some(location)))?;
         }
-        Ok(change.commit_recorded()?)
+        Ok(change.commit_records()?)
     }
 
     /// Takes from a person behind root, who is no admin of the whole hub, the say in where the hub

@@ -10,7 +10,7 @@ use crate::{
     model::{
         Counts, LiveInterface, LivePeer, PublicKey, Scope,
         health::observe,
-        plan,
+        plan::{self, WantedPeer},
         record::{Announced, Moment, advance},
     },
     output::{
@@ -19,7 +19,7 @@ use crate::{
         key_metrics,
     },
     settings::Settings,
-    store::Store,
+    store::{Store, Watched},
 };
 use jiff::Timestamp;
 use std::{
@@ -68,18 +68,24 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
         return Err(Error::new(Kind::Device, "hub.backend is \"none\": there is no interface to read")
             .hint("set hub.backend to auto, kernel or userspace, or take the heartbeat out of cron"));
     };
+    let mut watched = Ok(Vec::new());
+    let live = device.read_while(&mut || watched = store.watched());
     // Whatever the reason, cron and its reader need to know one thing: there was no reading.
-    let live = device.read().map_err(|e| Error::from(e).as_kind(Kind::Device))?.ok_or_else(|| {
+    let live = live.map_err(|e| Error::from(e).as_kind(Kind::Device))?.ok_or_else(|| {
         Error::new(Kind::Device, format!("there is no interface {}", settings.interface))
             .hint("run \"iwas-wg up\"")
     })?;
+    let before = store.changes();
     let live = upkeep::tend(ctx, &settings, &mut store, &mut *device, live)
         .map_err(|e| if e.kind == Kind::Failed { e.as_kind(Kind::Device) } else { e })?;
+    if store.changes() != before {
+        watched = store.watched();
+    }
     let now = ctx.now();
-    let drift = drift(&settings, &store, &live)?;
     let metrics_file = args.metrics_file.as_ref().or(settings.metrics_file.as_ref());
     let mut metrics = metrics_file.map(|_| Metrics::new());
-    let pass = look(&settings, &mut store, &live, now, &mut metrics)?;
+    let pass = look(&settings, &mut store, watched?, &live, now, &mut metrics)?;
+    let drift = drift_after(&settings, &store, &live, &pass)?;
     let (held, _) = store.held_addresses(&settings.pool)?;
     let pool = (held, settings.pool.capacity().0);
     let fleet = Fleet { counts: pass.counts, pool, drift, at: now };
@@ -128,17 +134,22 @@ struct Pass {
     counts: Counts,
     changes: Vec<Transition>,
     from_the_future: u64,
+    /// Whether the interface has all peers as wanted.
+    in_line: bool,
+    /// The keys on it that are no enabled peer's.
+    others: Vec<PublicKey>,
 }
 
 /// Reads every peer and writes what is new, in one transaction.
 fn look(
     settings: &Settings,
     store: &mut Store,
+    watched: Vec<Watched>,
     live: &LiveInterface,
     now: Timestamp,
     metrics: &mut Option<Metrics>,
 ) -> Result<Pass, Error> {
-    let seen: HashMap<&PublicKey, &LivePeer> = live.peers.iter().map(|p| (&p.public_key, p)).collect();
+    let mut seen: HashMap<&PublicKey, &LivePeer> = live.peers.iter().map(|p| (&p.public_key, p)).collect();
     let moment = Moment {
         now,
         before: store.heartbeat_at()?,
@@ -146,26 +157,38 @@ fn look(
         interface_age: live.age_seconds,
         confirm: settings.confirm,
     };
-    let mut pass = Pass { counts: store.idle_counts()?, changes: Vec::new(), from_the_future: 0 };
+    let mut pass = Pass {
+        counts: store.idle_counts()?,
+        changes: Vec::new(),
+        from_the_future: 0,
+        in_line: true,
+        others: Vec::new(),
+    };
+    let mut measured = Vec::new();
     let change = store.change()?;
     change.begin_day(now, settings.keep_history)?;
     change.note_disabled(now)?;
     if let Some(before) = moment.before.filter(|t| is_gap(*t, now, settings.offline_after)) {
         change.write_gap(before, now)?;
     }
-    for peer in change.watched()? {
-        let live = seen.get(&peer.public_key).copied();
+    let mut readings = change.readings()?;
+    for peer in watched {
+        // Each is wanted once: what is left in the end is nobody's.
+        let live = seen.remove(&peer.wanted.public_key);
+        let is_wanted =
+            |w: &WantedPeer, live: Option<&LivePeer>| live.is_some_and(|l| w.has_exactly(&l.allowed_ips));
+        pass.in_line &= is_wanted(&peer.wanted, live);
+        if let Some(next) = &peer.next {
+            pass.in_line &= is_wanted(next, seen.remove(&next.public_key));
+        }
         let (reading, future) =
             observe(peer.last.as_ref(), live, now, settings.offline_after, moment.interface_age);
         pass.from_the_future += u64::from(future);
         let (record, is_transition, announced) =
             advance(peer.record.as_ref().zip(peer.last.as_ref()), &reading, &moment);
         pass.counts.add(record.state);
-        if let Some(metrics) = metrics {
-            metrics.peer(&peer.name, &reading);
-        }
         if peer.last.as_ref() != Some(&reading) || peer.record != Some(record) {
-            change.write_reading(peer.id, &reading, &record)?;
+            readings.write(peer.id, peer.last.is_none(), &reading, &record)?;
         }
         if is_transition {
             change.write_transition(peer.id, record.since, record.state)?;
@@ -175,14 +198,26 @@ fn look(
                 change.write_announcement(peer.id, from, to, at)?;
             }
             let (from, to, at) = (from.as_str(), to.as_str(), time(at));
-            pass.changes.push(Transition { name: peer.name, from, to, at });
+            pass.changes.push(Transition { name: peer.name.clone(), from, to, at });
+        }
+        if metrics.is_some() {
+            measured.push((peer.name, reading));
         }
     }
+    drop(readings);
     if settings.on_change.is_none() {
         change.drop_all_announcements()?;
     }
     change.write_heartbeat(now)?;
     change.commit_readings()?;
+    pass.others.extend(seen.into_keys().copied());
+    pass.changes.sort_by(|a, b| a.name.cmp(&b.name));
+    if let Some(metrics) = metrics {
+        measured.sort_by(|a, b| a.0.cmp(&b.0));
+        for (name, reading) in &measured {
+            metrics.peer(name, reading);
+        }
+    }
     Ok(pass)
 }
 
@@ -191,6 +226,25 @@ fn look(
 pub(super) fn is_gap(before: Timestamp, now: Timestamp, offline_after: u32) -> bool {
     const MISSED: i64 = 600;
     now.as_second() - before.as_second() > MISSED.max(2 * i64::from(offline_after))
+}
+
+/// In how many places interface and conf differ from the store, after the pass that has looked at
+/// every peer: mostly in none, which is then known already.
+fn drift_after(settings: &Settings, store: &Store, live: &LiveInterface, pass: &Pass) -> Result<u64, Error> {
+    let hub = store.hub()?;
+    let own = projection::wanted_interface(settings, &hub);
+    let in_line = pass.in_line
+        && plan::diff_interface(&own, live).is_empty()
+        && !pass
+            .others
+            .iter()
+            .map(|key| store.is_retired(key))
+            .collect::<Result<Vec<_>, _>>()?
+            .contains(&true);
+    if !in_line {
+        return drift(settings, store, live);
+    }
+    Ok(projection::conf_drift(settings, store, &hub))
 }
 
 /// In how many places interface and conf differ from the store; a conf that cannot be read is one.

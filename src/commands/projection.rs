@@ -2,18 +2,24 @@
 //!
 //! A failure here never takes the commit back: it becomes exit 9, and `sync` mends it.
 
-use super::Context;
+pub(super) use super::conf_plan::{check_conf, claimed, conf_drift, open_preshared, plan_conf};
+
+use super::{
+    Context,
+    conf_plan::{ConfPlan, Desired, of_the_conf, plan_conf_of},
+    known_conf,
+};
 use crate::{
     error::{Error, Kind},
     fsx,
     model::{
-        PresharedKey, PrivateKey, PublicKey, Reserved,
+        PrivateKey,
         plan::{self, Extras, Plan, Wanted},
     },
     settings::Settings,
     store::{Hub, Store},
     vault::Opener,
-    wgconf::{Conf, ConfPeerWanted, InterfaceWanted, Overwriting, Rewrite, Secrets},
+    wgconf::{Conf, ConfPeerWanted, Rewrite},
 };
 use ipnet::{IpNet, Ipv4Net};
 use std::collections::HashSet;
@@ -45,193 +51,63 @@ pub(super) fn hub_key(settings: &Settings, hub: &Hub) -> Result<PrivateKey, Erro
     opened.map_err(|e| lost().hint(format!("put it back from a backup; the store's sealed copy: {e}")))
 }
 
-fn in_conf(settings: &Settings, e: Error) -> Error {
+pub(super) fn in_conf(settings: &Settings, e: Error) -> Error {
     Error { message: format!("{}: {}", settings.conf.display(), e.message), ..e }
 }
 
-/// The conf as it should be, and what of it somebody should look at.
-pub(super) struct ConfPlan {
-    /// The file's new content.
-    pub(super) rewrite: Rewrite,
-    /// What makes wg-quick(8) overwrite the file.
-    pub(super) overwriting: Option<Overwriting>,
-    /// wg-quick(8) adds no routes.
-    pub(super) table_off: bool,
-}
-
-impl ConfPlan {
-    /// Writes the file if it differs.
-    ///
-    /// # Errors
-    /// [`Kind::Denied`] without permission, else [`Kind::Device`]: the store is not to blame.
-    pub(super) fn save(&self, settings: &Settings) -> Result<(), Error> {
-        if !self.rewrite.changed {
-            return Ok(());
-        }
-        let dir = settings.conf.parent().map_or(Ok(()), |dir| fsx::create_dir(dir, 0o700));
-        let saved = dir.and_then(|()| fsx::replace(&settings.conf, &self.rewrite.text, 0o600));
-        saved.map(|_| ()).map_err(|e| match Error::from(e) {
-            e if e.kind == Kind::Failed => e.as_kind(Kind::Device),
-            e => e,
-        })
-    }
-
-    /// Warns of what other hands have put into the file.
-    pub(super) fn warn(&self, ctx: &mut Context<'_>, settings: &Settings) {
-        // What the conf holds besides is nobody's part of the fleet.
-        if !ctx.scope.is_all() {
-            return;
-        }
-        let conf = settings.conf.display();
-        if let Some(what) = self.overwriting {
-            ctx.ui.warn(&format!("{conf} has {what}: wg-quick will overwrite it; remove that line"));
-        }
-        for key in &self.rewrite.claiming {
-            ctx.ui
-                .warn(&format!("{conf}: the peer {key} is not in the store and claims a location's address"));
-        }
-    }
-}
-
-/// The conf as it is with a right `[Interface]`, and whether it differs from the file.
-fn current_conf(settings: &Settings, hub: &Hub) -> Result<(Conf, bool), Error> {
-    let there = fsx::read(&settings.conf)?.map(Zeroizing::new);
-    let is_new = there.is_none();
-    let bytes = match there {
-        Some(bytes) => bytes,
-        None => Conf::new_hub(&hub_key(settings, hub)?, hub_address(settings), settings.listen_port),
-    };
-    let conf = Conf::parse(&bytes).map_err(|e| in_conf(settings, e.into()))?;
-    // The next boot with the standard tools must bring up this hub and no other.
-    let wanted = InterfaceWanted {
+/// What is wanted of the interface itself, without any peers.
+pub(super) fn wanted_interface(settings: &Settings, hub: &Hub) -> Wanted {
+    Wanted {
         public_key: hub.public_key,
-        address: hub_address(settings),
         listen_port: settings.listen_port,
-    };
-    let key = if conf.has_wrong_key(&wanted) { Some(hub_key(settings, hub)?) } else { None };
-    match conf.with_interface(&wanted, key.as_ref()) {
-        None => Ok((conf, is_new)),
-        Some(text) => Ok((Conf::parse(&text).map_err(|e| in_conf(settings, e.into()))?, true)),
+        address: hub_address(settings),
+        peers: Vec::new(),
+        retired: HashSet::new(),
     }
-}
-
-/// Addresses that peers of the conf hold which the store does not know: not to be handed out.
-pub(super) fn claimed(settings: &Settings, store: &Store, hub: &Hub) -> Result<Vec<Reserved>, Error> {
-    let (conf, _) = current_conf(settings, hub)?;
-    let network = settings.pool.network();
-    // One query for all instead of one for each peer of the conf.
-    let known = store.peer_keys()?;
-    let mut claimed = Vec::new();
-    for peer in conf.peers().into_iter().filter(|p| !known.contains(&p.public_key)) {
-        let nets = peer.allowed_ips.iter().filter_map(|net| match net {
-            IpNet::V4(net) if network.contains(net) && net.prefix_len() > network.prefix_len() => Some(*net),
-            _ => None,
-        });
-        claimed.extend(nets.map(Reserved::from));
-    }
-    Ok(claimed)
-}
-
-/// Before a commit: whether the conf can be rewritten after it. What is wrong with it was so
-/// before the call, so the call is refused and the store stays as it is.
-pub(super) fn check_conf(settings: &Settings, hub: &Hub) -> Result<(), Error> {
-    current_conf(settings, hub).map(|_| ())
-}
-
-/// Reads the conf and plans its new content; a missing one is made anew. Besides the keys that
-/// the store has retired, those in `pruned` leave it.
-pub(super) fn plan_conf(
-    settings: &Settings,
-    store: &Store,
-    hub: &Hub,
-    pruned: &HashSet<PublicKey>,
-) -> Result<ConfPlan, Error> {
-    plan_conf_with(settings, store, hub, pruned, &Extras::new())
-}
-
-fn plan_conf_with(
-    settings: &Settings,
-    store: &Store,
-    hub: &Hub,
-    pruned: &HashSet<PublicKey>,
-    fresh: &Extras,
-) -> Result<ConfPlan, Error> {
-    let wanted: Vec<ConfPeerWanted> =
-        store.wanted_peers()?.into_iter().map(|(name, peer)| ConfPeerWanted { name, peer }).collect();
-    let mut retired = store.retired_keys()?;
-    retired.extend(pruned);
-    let (conf, differs) = current_conf(settings, hub)?;
-    let secrets = if wanted.iter().any(|w| w.peer.preshared) {
-        missing_secrets(settings, store, &conf, &wanted, fresh)?
-    } else {
-        Secrets::new()
-    };
-    let mut rewrite = conf.rewrite_with(&wanted, &retired, &secrets);
-    rewrite.changed |= differs;
-    Ok(ConfPlan { rewrite, overwriting: conf.overwriting(), table_off: conf.table_off() })
-}
-
-/// Preshared keys that the conf does not hold yet: those just made, else the store's sealed copies.
-fn missing_secrets(
-    settings: &Settings,
-    store: &Store,
-    conf: &Conf,
-    wanted: &[ConfPeerWanted],
-    fresh: &Extras,
-) -> Result<Secrets, Error> {
-    let there = conf.extras();
-    let mut opener = None;
-    let mut secrets = Secrets::new();
-    for w in wanted.iter().filter(|w| w.peer.preshared) {
-        let key = w.peer.public_key;
-        if there.get(&key).is_some_and(|e| e.preshared_key.is_some()) {
-            continue;
-        }
-        let secret = match fresh.get(&key).and_then(|e| e.preshared_key.as_ref()) {
-            Some(made) => made.expose(),
-            None => open_preshared(settings, store, &mut opener, &key)
-                .map_err(|e| {
-                    let why = format!(
-                        "the preshared key of {:?} is not in the conf: {}",
-                        w.name.as_str(),
-                        e.message
-                    );
-                    Error { message: why, ..e }
-                })?
-                .expose(),
-        };
-        secrets.insert(key, secret);
-    }
-    Ok(secrets)
-}
-
-/// Opens the store's sealed copy of a preshared key; the identity is read once for many.
-pub(super) fn open_preshared(
-    settings: &Settings,
-    store: &Store,
-    opener: &mut Option<Opener>,
-    key: &PublicKey,
-) -> Result<PresharedKey, Error> {
-    let sealed = store.sealed_keys(key)?.preshared.ok_or_else(|| {
-        Error::new(Kind::BadState, format!("the store has no preshared key for the peer {key}"))
-            .hint("restore the store from a backup")
-    })?;
-    let opener = match opener {
-        Some(opener) => opener,
-        None => opener.insert(Opener::from_file(&settings.identity)?),
-    };
-    Ok(opener.open_preshared(&sealed)?)
 }
 
 /// What the store wants of the interface.
 pub(super) fn wanted(settings: &Settings, store: &Store, hub: &Hub) -> Result<Wanted, Error> {
     Ok(Wanted {
-        public_key: hub.public_key,
-        listen_port: settings.listen_port,
-        address: hub_address(settings),
         peers: store.wanted_peers()?.into_iter().map(|(_, peer)| peer).collect(),
         retired: store.retired_keys()?,
+        ..wanted_interface(settings, hub)
     })
+}
+
+/// What must change in conf and on the interface; the interface is read while the conf is.
+///
+/// # Errors
+/// Those of both.
+pub(super) fn plan_both(
+    ctx: &Context<'_>,
+    settings: &Settings,
+    store: &Store,
+    hub: &Hub,
+) -> Result<(ConfPlan, Plan), Error> {
+    let mut planned = None;
+    let mut plan = || {
+        let desired = Desired::read(store);
+        let both = desired.and_then(|d| Ok((plan_conf_of(settings, store, hub, &d, &Extras::new())?, d)));
+        planned = Some(both);
+    };
+    let live = if let Some(mut device) = ctx.device(settings) {
+        Some(device.read_while(&mut plan))
+    } else {
+        plan();
+        None
+    };
+    let (conf, desired) =
+        planned.transpose()?.ok_or_else(|| Error::new(Kind::Failed, "nothing was planned"))?;
+    let Some(live) = live.transpose()? else {
+        return Ok((conf, Plan::default()));
+    };
+    let wanted = Wanted {
+        peers: desired.peers.into_iter().map(|w| w.peer).collect(),
+        retired: desired.retired,
+        ..wanted_interface(settings, hub)
+    };
+    Ok((conf, plan::diff(&wanted, live.as_ref())))
 }
 
 /// What must change on the interface; empty with the backend `none`.
@@ -308,21 +184,65 @@ pub(super) fn project_with(
     fresh: Extras,
 ) -> Result<(), Error> {
     let hub = store.hub()?;
-    let conf = plan_conf_with(settings, store, &hub, &HashSet::new(), &fresh).and_then(|plan| {
-        plan.warn(ctx, settings);
-        plan.save(settings)
-    });
+    let conf = rewrite_conf(ctx, settings, store, &hub, &fresh);
+    finish(ctx, settings, store, &hub, conf, difference, fresh)
+}
+
+/// After a commit that added these peers and changed nothing else in conf and interface: as
+/// [`project_with`], without reading the conf if that can be.
+///
+/// # Errors
+/// Those of [`project`].
+pub(super) fn project_added(
+    ctx: &mut Context<'_>,
+    settings: &Settings,
+    store: &Store,
+    added: &[ConfPeerWanted],
+    fresh: Extras,
+) -> Result<(), Error> {
+    let hub = store.hub()?;
+    let conf = match known_conf::append(settings, store, &hub, added, &fresh) {
+        Ok(true) => Ok(()),
+        Ok(false) => rewrite_conf(ctx, settings, store, &hub, &fresh),
+        Err(e) => Err(of_the_conf(e)),
+    };
+    let difference = Plan { set_peers: added.iter().map(|w| w.peer.clone()).collect(), ..Plan::default() };
+    finish(ctx, settings, store, &hub, conf, &difference, fresh)
+}
+
+fn rewrite_conf(
+    ctx: &mut Context<'_>,
+    settings: &Settings,
+    store: &Store,
+    hub: &Hub,
+    fresh: &Extras,
+) -> Result<(), Error> {
+    let plan = plan_conf_of(settings, store, hub, &Desired::read(store)?, fresh)?;
+    plan.warn(ctx, settings);
+    plan.save(settings, store, hub)
+}
+
+/// The interface, and one word for what became of both.
+fn finish(
+    ctx: &mut Context<'_>,
+    settings: &Settings,
+    store: &Store,
+    hub: &Hub,
+    conf: Result<(), Error>,
+    difference: &Plan,
+    fresh: Extras,
+) -> Result<(), Error> {
     let mut secrets = fresh;
     // The conf has them all by now. Peers without have nothing more in it that is of our making.
     if difference.set_peers.iter().any(|p| p.preshared && !secrets.contains_key(&p.public_key)) {
         secrets.extend(extras(settings));
     }
     let interface =
-        if difference.is_empty() { Ok(()) } else { apply(ctx, settings, &hub, difference, &secrets) };
+        if difference.is_empty() { Ok(()) } else { apply(ctx, settings, hub, difference, &secrets) };
     match conf.and(interface) {
         Ok(()) => Ok(()),
         Err(e) => {
-            let sync = match remaining(ctx, settings, store, &hub) {
+            let sync = match remaining(ctx, settings, store, hub) {
                 Some(step) => format!("\"iwas-wg sync\" will {step}"),
                 None => "\"iwas-wg sync\" brings them in line".to_owned(),
             };

@@ -48,16 +48,19 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
     let settings = ctx.enter("status", Permission::LocationRead)?;
     let store = Context::store_to_read(&settings)?;
     let (hub, heartbeat_at, now) = (store.hub()?, store.heartbeat_at()?, ctx.now());
-    let mut all = if names.is_empty() {
-        store.locations(&ctx.scope)?
-    } else {
-        let mut some = names.iter().map(|n| require(&store, &ctx.scope, n)).collect::<Result<Vec<_>, _>>()?;
+    let scope = ctx.scope.clone();
+    let read = || -> Result<Vec<Location>, Error> {
+        if names.is_empty() {
+            return Ok(store.locations(&scope)?);
+        }
+        let mut some = names.iter().map(|n| require(&store, &scope, n)).collect::<Result<Vec<_>, _>>()?;
         some.sort_by(|a, b| a.name.cmp(&b.name));
         some.dedup_by(|a, b| a.name == b.name);
-        some
+        Ok(some)
     };
-
-    let live = read_live(ctx, &settings);
+    let mut all = Ok(Vec::new());
+    let live = read_live(ctx, &settings, &mut || all = read());
+    let mut all = all?;
     if let Some(live) = &live {
         let ahead = overlay(&mut all, live, now, settings.offline_after);
         if ahead > 0 {
@@ -148,9 +151,18 @@ fn lately_dark(all: &[Location], now: Timestamp) -> Option<&LocationName> {
     (now.as_second() - at.as_second() < 86_400).then_some(name)
 }
 
-/// The interface, or the reason with `-v` and nothing: then the last heartbeat must do.
-pub(super) fn read_live(ctx: &mut Context<'_>, settings: &Settings) -> Option<LiveInterface> {
-    match ctx.device(settings)?.read() {
+/// The interface, or the reason with `-v` and nothing: then the last heartbeat must do. Does
+/// something else in the meantime, in any case.
+pub(super) fn read_live(
+    ctx: &mut Context<'_>,
+    settings: &Settings,
+    meanwhile: &mut dyn FnMut(),
+) -> Option<LiveInterface> {
+    let Some(mut device) = ctx.device(settings) else {
+        meanwhile();
+        return None;
+    };
+    match device.read_while(meanwhile) {
         Ok(live) => live,
         Err(e) => {
             ctx.ui.detail(&format!("the interface was not read: {e}"));

@@ -14,7 +14,7 @@ use crate::{
     settings::Settings,
     store::Store,
 };
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 
 /// Make interface and conf equal to the store
 ///
@@ -49,8 +49,7 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
     let hub = store.hub()?;
     let dry_run = args.dry_run || args.check;
     let due = end_what_is_due(ctx, &settings, &mut store, dry_run)?;
-    let mut conf = projection::plan_conf(&settings, &store, &hub, &HashSet::new())?;
-    let mut plan = projection::plan_interface(ctx, &settings, &store, &hub)?;
+    let (mut conf, mut plan) = projection::plan_both(ctx, &settings, &store, &hub)?;
     let foreign: BTreeSet<PublicKey> = plan.foreign.iter().chain(&conf.rewrite.foreign).copied().collect();
     let prune = args.prune && !foreign.is_empty() && {
         let question = format!("remove {} peers that are not in the store?", foreign.len());
@@ -68,9 +67,12 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
             fsx::sweep(dir);
         }
     }
+    if !drifted && !dry_run {
+        conf.save(&settings, &store, &hub)?;
+    }
     if drifted && !dry_run {
         // A disk that takes no conf must not keep the interface from its peers, nor the other way round.
-        let saved = conf.save(&settings);
+        let saved = conf.save(&settings, &store, &hub);
         let extras = projection::extras(&settings);
         let applied =
             if plan.is_empty() { Ok(()) } else { projection::apply(ctx, &settings, &hub, &plan, &extras) };

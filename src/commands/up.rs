@@ -38,7 +38,7 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
     let plan = projection::plan_interface(ctx, &settings, &store, &hub)?;
     // Without its conf the hub would not survive a reboot.
     if !args.dry_run && !settings.conf.exists() {
-        projection::plan_conf(&settings, &store, &hub, &HashSet::new())?.save(&settings)?;
+        projection::plan_conf(&settings, &store, &hub, &HashSet::new())?.save(&settings, &store, &hub)?;
     }
     if !args.dry_run && !plan.is_empty() {
         projection::apply(ctx, &settings, &hub, &plan, &projection::extras(&settings))?;

@@ -8,7 +8,10 @@
 //! whole plans are kept apart by the lock that the caller holds.
 
 mod fake;
+mod kernel;
 mod link;
+mod netlink;
+mod uapi;
 mod userspace;
 mod wireguard;
 
@@ -39,6 +42,16 @@ pub trait Device {
     /// # Errors
     /// [`DeviceError`] if it is there but cannot be read.
     fn read(&mut self) -> Result<Option<LiveInterface>, DeviceError>;
+
+    /// Reads the interface, and does something else in the meantime where that can be: with many
+    /// peers both take long.
+    ///
+    /// # Errors
+    /// As [`Device::read`].
+    fn read_while(&mut self, meanwhile: &mut dyn FnMut()) -> Result<Option<LiveInterface>, DeviceError> {
+        meanwhile();
+        self.read()
+    }
 
     /// Does what the plan says. The private key is needed where the plan sets it; peers that are
     /// set get what `extras` has of them.

@@ -1,24 +1,22 @@
-//! The real interface, in the kernel or in userspace, through wireguard-control and netlink.
+//! The real interface, wherever it is: in the kernel or in a program.
 //!
-//! Keys of the library print themselves in `Debug`; they are turned into ours at this door.
+//! wireguard-control makes it in the kernel. Peers go past that library, which opens a socket and
+//! looks the family up for each message and clones what it hears: with 100,000 of them that was most of the time.
 
-use super::{Applied, Carrier, Device, DeviceError, Devices, failure, link, userspace};
+use super::{Applied, Carrier, Device, DeviceError, Devices, failure, kernel, link, uapi, userspace};
 use crate::model::{
-    InterfaceName, LiveInterface, LivePeer, PrivateKey, PublicKey,
+    InterfaceName, LiveInterface, PrivateKey,
     plan::{Extras, Plan},
 };
-use ipnet::IpNet;
-use jiff::Timestamp;
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::BTreeMap,
     fs, io,
     net::{SocketAddr, TcpStream},
     path::Path,
-    time::{Duration, SystemTime},
+    thread,
+    time::Duration,
 };
-use wireguard_control::{
-    AllowedIp, Backend, Device as Control, DeviceUpdate, Key, PeerConfigBuilder, PeerInfo,
-};
+use wireguard_control::DeviceUpdate;
 
 const ENOTSUP: i32 = 95;
 const EADDRINUSE: i32 = 98;
@@ -49,6 +47,13 @@ impl Devices for SystemDevices {
     }
 }
 
+/// Where an interface is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Backend {
+    Kernel,
+    Userspace,
+}
+
 struct SystemDevice {
     name: InterfaceName,
     carrier: Carrier,
@@ -75,14 +80,14 @@ impl SystemDevice {
         }
     }
 
-    /// Makes the link, with its key and port already set where the kernel carries it.
+    /// Makes the link.
     fn create(&self) -> Result<(Backend, Applied), DeviceError> {
         if userspace::is_alive(&self.name) {
             let socket = userspace::socket_path(&self.name);
             return Err(DeviceError::Elsewhere { name: self.name.clone(), socket });
         }
         if self.carrier != Carrier::Userspace {
-            match DeviceUpdate::new().apply(&self.library_name()?, Backend::Kernel) {
+            match DeviceUpdate::new().apply(&self.library_name()?, wireguard_control::Backend::Kernel) {
                 Ok(()) => return Ok((Backend::Kernel, Applied::default())),
                 Err(e) if e.raw_os_error() == Some(ENOTSUP) => {
                     if self.carrier == Carrier::Kernel {
@@ -111,49 +116,35 @@ impl SystemDevice {
         if backend == Backend::Userspace {
             return userspace::configure(&self.name, plan, private_key, extras);
         }
-        let mut update = DeviceUpdate::new();
-        let mut empty = true;
-        if let (true, Some(key)) = (plan.set_key, private_key) {
-            update = update.set_private_key(Key(*key.expose_bytes()));
-            empty = false;
-        }
-        if let Some(port) = plan.set_port {
-            update = update.set_listen_port(port);
-            empty = false;
-        }
-        let remove = |key: &PublicKey| PeerConfigBuilder::new(&Key(*key.as_bytes())).remove();
-        let set = plan.set_peers.iter().map(|peer| {
-            let allowed: Vec<AllowedIp> = peer
-                .allowed_ips()
-                .map(|net| AllowedIp { address: net.addr(), cidr: net.prefix_len() })
-                .collect();
-            let mut builder = PeerConfigBuilder::new(&Key(*peer.public_key.as_bytes()))
-                .replace_allowed_ips()
-                .add_allowed_ips(&allowed);
-            if let Some(extra) = extras.get(&peer.public_key) {
-                if let Some(key) = &extra.preshared_key {
-                    builder = builder.set_preshared_key(Key(*key.expose_bytes()));
-                }
-                if let Some(endpoint) = extra.endpoint {
-                    builder = builder.set_endpoint(endpoint);
-                }
-                if let Some(seconds) = extra.keepalive {
-                    builder = builder.set_persistent_keepalive_interval(seconds);
-                }
+        kernel::configure(&self.name, plan, private_key, extras).map_err(|e| {
+            match (e.raw_os_error(), plan.set_port) {
+                (Some(EADDRINUSE), Some(port)) => DeviceError::PortTaken { port },
+                _ => failure(&self.name, "change", e),
             }
-            builder
-        });
-        let peers: Vec<PeerConfigBuilder> =
-            plan.remove_first().map(remove).chain(set).chain(plan.remove_last().map(remove)).collect();
-        if empty && peers.is_empty() {
-            return Ok(());
-        }
-        match update.add_peers(&peers).apply(&self.library_name()?, Backend::Kernel) {
-            Err(e) if e.raw_os_error() == Some(EADDRINUSE) => {
-                Err(DeviceError::PortTaken { port: plan.set_port.unwrap_or_default() })
-            }
-            other => other.map_err(self.fail("change")),
-        }
+        })
+    }
+
+    /// All that there is to be seen.
+    fn look(&self) -> Result<Option<LiveInterface>, DeviceError> {
+        let Some((found, backend)) = self.locate()? else {
+            return Ok(None);
+        };
+        let seen = match backend {
+            Backend::Kernel => kernel::read(&self.name),
+            Backend::Userspace => uapi::read(&self.name),
+        };
+        let seen = seen.map_err(self.fail("read"))?;
+        let (addresses, age_seconds) =
+            link::addresses(found.index).map_err(self.fail("read the addresses of"))?;
+        Ok(Some(LiveInterface {
+            userspace: backend == Backend::Userspace,
+            up: found.up,
+            public_key: seen.public_key,
+            listen_port: seen.listen_port,
+            addresses,
+            age_seconds,
+            peers: seen.peers,
+        }))
     }
 
     /// The part of a plan that comes after the link exists.
@@ -185,22 +176,17 @@ impl SystemDevice {
 }
 
 impl Device for SystemDevice {
+    fn read_while(&mut self, meanwhile: &mut dyn FnMut()) -> Result<Option<LiveInterface>, DeviceError> {
+        let reader: &Self = self;
+        thread::scope(|scope| {
+            let live = scope.spawn(|| reader.look());
+            meanwhile();
+            live.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        })
+    }
+
     fn read(&mut self) -> Result<Option<LiveInterface>, DeviceError> {
-        let Some((found, backend)) = self.locate()? else {
-            return Ok(None);
-        };
-        let seen = Control::get(&self.library_name()?, backend).map_err(self.fail("read"))?;
-        let (addresses, age_seconds) =
-            link::addresses(found.index).map_err(self.fail("read the addresses of"))?;
-        Ok(Some(LiveInterface {
-            userspace: backend == Backend::Userspace,
-            up: found.up,
-            public_key: seen.public_key.map(|k| PublicKey::from_bytes(k.0)),
-            listen_port: seen.listen_port,
-            addresses,
-            age_seconds,
-            peers: merge(seen.peers),
-        }))
+        self.look()
     }
 
     fn apply(
@@ -209,7 +195,6 @@ impl Device for SystemDevice {
         private_key: Option<&PrivateKey>,
         extras: &Extras,
     ) -> Result<Applied, DeviceError> {
-        // The library would create a missing interface: only a plan may say so.
         match self.locate()? {
             Some((_, backend)) => {
                 self.finish(backend, plan, private_key, extras).map(|()| Applied::default())
@@ -273,57 +258,4 @@ fn kernel_has_wireguard() -> bool {
     ["modules.builtin", "modules.dep"]
         .iter()
         .any(|list| fs::read_to_string(modules.join(list)).is_ok_and(|text| text.contains("/wireguard.ko")))
-}
-
-/// One entry for each key. A peer with many allowed IPs may come in two netlink messages, the
-/// second without handshake and counters.
-fn merge(peers: Vec<PeerInfo>) -> Vec<LivePeer> {
-    let mut merged: Vec<LivePeer> = Vec::with_capacity(peers.len());
-    let mut place: HashMap<PublicKey, usize> = HashMap::with_capacity(peers.len());
-    for peer in peers {
-        let public_key = PublicKey::from_bytes(peer.config.public_key.0);
-        let allowed = peer.config.allowed_ips.iter().filter_map(|a| IpNet::new(a.address, a.cidr).ok());
-        if let Some(&i) = place.get(&public_key) {
-            merged[i].allowed_ips.extend(allowed);
-            continue;
-        }
-        place.insert(public_key, merged.len());
-        merged.push(LivePeer {
-            public_key,
-            allowed_ips: allowed.collect(),
-            endpoint: peer.config.endpoint,
-            last_handshake: peer.stats.last_handshake_time.and_then(timestamp),
-            rx_bytes: peer.stats.rx_bytes,
-            tx_bytes: peer.stats.tx_bytes,
-        });
-    }
-    merged
-}
-
-fn timestamp(t: SystemTime) -> Option<Timestamp> {
-    let seconds = t.duration_since(SystemTime::UNIX_EPOCH).ok()?.as_secs();
-    Timestamp::from_second(i64::try_from(seconds).ok()?).ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_peer_split_over_two_messages_is_one_peer() {
-        let peer = |n: u8, allowed: &str, rx: u64| {
-            let builder =
-                PeerConfigBuilder::new(&Key([n; 32])).add_allowed_ip(allowed.parse().expect("address"), 32);
-            let mut info = PeerInfo {
-                config: builder.into_peer_config(),
-                stats: wireguard_control::PeerStats::default(),
-            };
-            info.stats.rx_bytes = rx;
-            info
-        };
-        let merged = merge(vec![peer(1, "10.0.0.2", 7), peer(2, "10.0.0.3", 8), peer(1, "10.0.0.4", 0)]);
-        assert_eq!(merged.len(), 2);
-        assert_eq!(merged[0].allowed_ips.len(), 2);
-        assert_eq!(merged[0].rx_bytes, 7);
-    }
 }

@@ -21,6 +21,14 @@ impl PublicKey {
         Self(bytes)
     }
 
+    /// The key in base64, without an allocation.
+    pub fn encoded(&self) -> EncodedKey {
+        let mut text = [0; 44];
+        // 32 bytes are always 44 characters.
+        let _ = STANDARD.encode_slice(self.0, &mut text);
+        EncodedKey(text)
+    }
+
     /// The 32 raw bytes.
     pub const fn as_bytes(&self) -> &[u8; KEY_LEN] {
         &self.0
@@ -42,7 +50,18 @@ impl FromStr for PublicKey {
 
 impl fmt::Display for PublicKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&STANDARD.encode(self.0))
+        f.write_str(self.encoded().as_str())
+    }
+}
+
+/// A public key as text.
+#[derive(Debug, Clone, Copy)]
+pub struct EncodedKey([u8; 44]);
+
+impl EncodedKey {
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or_default()
     }
 }
 

@@ -139,6 +139,17 @@ impl Plan {
     }
 }
 
+/// Compares the interface itself, without its peers.
+pub fn diff_interface(wanted: &Wanted, live: &LiveInterface) -> Plan {
+    Plan {
+        set_key: live.public_key != Some(wanted.public_key),
+        set_port: (live.listen_port != Some(wanted.listen_port)).then_some(wanted.listen_port),
+        add_address: (!live.addresses.contains(&wanted.address)).then_some(wanted.address),
+        bring_up: !live.up,
+        ..Plan::default()
+    }
+}
+
 /// Compares what is wanted with what is there; `None` means there is no interface.
 /// Linear in the number of peers.
 pub fn diff(wanted: &Wanted, live: Option<&LiveInterface>) -> Plan {
@@ -153,13 +164,7 @@ pub fn diff(wanted: &Wanted, live: Option<&LiveInterface>) -> Plan {
             ..Plan::default()
         };
     };
-    let mut plan = Plan {
-        set_key: live.public_key != Some(wanted.public_key),
-        set_port: (live.listen_port != Some(wanted.listen_port)).then_some(wanted.listen_port),
-        add_address: (!live.addresses.contains(&wanted.address)).then_some(wanted.address),
-        bring_up: !live.up,
-        ..Plan::default()
-    };
+    let mut plan = diff_interface(wanted, live);
     let present: HashMap<&PublicKey, &[IpNet]> =
         live.peers.iter().map(|p| (&p.public_key, p.allowed_ips.as_slice())).collect();
     let mut wanted_keys = HashSet::with_capacity(wanted.peers.len());

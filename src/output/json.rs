@@ -4,6 +4,7 @@ mod access;
 mod batch;
 mod failure;
 mod inventory;
+mod scalar;
 
 pub use access::{AuditEndReport, AuditList, AuditVerdict, Check, DeedReport, Right, SecretsReport, Whoami};
 pub use batch::BatchReport;
@@ -13,7 +14,8 @@ pub use inventory::{Inventory, Variables};
 use crate::model::{Counts, Description, Location, Org, State};
 use ipnet::IpNet;
 use jiff::Timestamp;
-use serde::Serialize;
+use scalar::{Key, Time};
+use serde::{Serialize, Serializer};
 use std::{collections::BTreeMap, net::Ipv4Addr};
 
 /// Version of all shapes in this file; adding keys does not change it.
@@ -34,37 +36,56 @@ impl<T> Envelope<T> {
     }
 }
 
-/// A location.
-#[derive(Debug, Serialize)]
+/// A location at one moment. Its keys and values are made when it is written, so that a list of
+/// many takes no room.
+#[derive(Debug, Clone, Copy)]
 pub struct LocationReport<'a> {
+    location: &'a Location,
+    now: Timestamp,
+}
+
+impl<'a> LocationReport<'a> {
+    /// The report of a location at this moment.
+    pub fn new(location: &'a Location, now: Timestamp) -> Self {
+        Self { location, now }
+    }
+}
+
+impl Serialize for LocationReport<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        LocationFields::new(self.location, self.now).serialize(to)
+    }
+}
+
+#[derive(Serialize)]
+struct LocationFields<'a> {
     name: &'a str,
     org: Option<&'a str>,
     description: Option<&'a str>,
     tags: &'a BTreeMap<String, String>,
     vpn_ip: Option<Ipv4Addr>,
-    vpn_public_key: Option<String>,
+    vpn_public_key: Option<Key>,
     key_mode: &'static str,
     enabled: bool,
     is_online: bool,
     state: &'static str,
-    last_handshake: Option<String>,
+    last_handshake: Option<Time>,
     endpoint: Option<&'a str>,
     rx_bytes: Option<u64>,
     tx_bytes: Option<u64>,
-    created_at: String,
-    updated_at: String,
-    expires_at: Option<String>,
-    key_created_at: Option<String>,
+    created_at: Time,
+    updated_at: Time,
+    expires_at: Option<Time>,
+    key_created_at: Option<Time>,
     key_age_seconds: Option<i64>,
     preshared: bool,
-    rotating_since: Option<String>,
-    moving_since: Option<String>,
+    rotating_since: Option<Time>,
+    moving_since: Option<Time>,
     moving_to: Option<Ipv4Addr>,
 }
 
-impl<'a> LocationReport<'a> {
-    /// The report of a location at this moment.
-    pub fn new(l: &'a Location, now: Timestamp) -> Self {
+impl<'a> LocationFields<'a> {
+    fn new(l: &'a Location, now: Timestamp) -> Self {
         let state = state_of(l);
         let reading = l.reading.as_ref();
         Self {
@@ -73,23 +94,23 @@ impl<'a> LocationReport<'a> {
             description: l.description.as_ref().map(Description::as_str),
             tags: &l.tags,
             vpn_ip: l.vpn_ip,
-            vpn_public_key: l.public_key.map(|k| k.to_string()),
+            vpn_public_key: l.public_key.map(Key),
             key_mode: l.key_mode.as_str(),
             enabled: l.enabled,
             is_online: state == State::Online,
             state: state.as_str(),
-            last_handshake: reading.and_then(|r| r.last_handshake).map(time),
+            last_handshake: reading.and_then(|r| r.last_handshake).map(Time),
             endpoint: reading.and_then(|r| r.endpoint.as_deref()),
             rx_bytes: reading.map(|r| r.rx_bytes),
             tx_bytes: reading.map(|r| r.tx_bytes),
-            created_at: time(l.created_at),
-            updated_at: time(l.updated_at),
-            expires_at: l.expires_at.map(time),
-            key_created_at: l.key_created_at.map(time),
+            created_at: Time(l.created_at),
+            updated_at: Time(l.updated_at),
+            expires_at: l.expires_at.map(Time),
+            key_created_at: l.key_created_at.map(Time),
             key_age_seconds: l.key_created_at.map(|t| (now.as_second() - t.as_second()).max(0)),
             preshared: l.preshared,
-            rotating_since: l.rotation.as_ref().map(|r| time(r.since)),
-            moving_since: l.moving.as_ref().map(|m| time(m.since)),
+            rotating_since: l.rotation.as_ref().map(|r| Time(r.since)),
+            moving_since: l.moving.as_ref().map(|m| Time(m.since)),
             moving_to: l.moving.as_ref().map(|m| m.vpn_ip),
         }
     }
@@ -125,26 +146,26 @@ pub struct PeerReport<'a> {
     name: &'a str,
     org: Option<&'a str>,
     vpn_ip: Option<Ipv4Addr>,
-    vpn_public_key: Option<String>,
+    vpn_public_key: Option<Key>,
     allowed_ips: Vec<String>,
     key_mode: &'static str,
     enabled: bool,
     is_online: bool,
     state: &'static str,
-    last_handshake: Option<String>,
+    last_handshake: Option<Time>,
     endpoint: Option<&'a str>,
     rx_bytes: Option<u64>,
     tx_bytes: Option<u64>,
-    key_created_at: Option<String>,
+    key_created_at: Option<Time>,
     key_age_seconds: Option<i64>,
     preshared: bool,
-    rotating_since: Option<String>,
+    rotating_since: Option<Time>,
 }
 
 impl<'a> PeerReport<'a> {
     /// The report of a location's peer and of what it may speak for now.
     pub fn new(l: &'a Location, allowed: &[IpNet], now: Timestamp) -> Self {
-        let all = LocationReport::new(l, now);
+        let all = LocationFields::new(l, now);
         Self {
             name: all.name,
             org: all.org,

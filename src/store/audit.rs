@@ -51,7 +51,8 @@ impl Store {
     /// [`StoreError`] if it could not be written.
     pub fn record(&mut self, deed: &Deed) -> Result<(), StoreError> {
         let change = self.change()?;
-        change.commit(deed)
+        change.record(deed)?;
+        change.commit_records()
     }
 
     /// The records of a scope, oldest first.
@@ -154,6 +155,19 @@ impl Change<'_> {
     /// # Errors
     /// [`StoreError`] if it could not be written; nothing is changed then.
     pub fn commit_recorded(self) -> Result<(), StoreError> {
+        self.put_conf_behind()?;
+        self.finish()
+    }
+
+    /// Makes records durable of what changed nothing in the store itself.
+    ///
+    /// # Errors
+    /// [`StoreError`] if they could not be written.
+    pub fn commit_records(self) -> Result<(), StoreError> {
+        self.finish()
+    }
+
+    fn finish(self) -> Result<(), StoreError> {
         self.tx.commit()?;
         for (socket, is_refusal, line) in self.copies.into_inner() {
             fsx::syslog(&socket, is_refusal, &line);

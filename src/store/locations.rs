@@ -3,16 +3,11 @@
 use super::{Change, Store, StoreError};
 use crate::model::{
     Description, KeyMode, Location, LocationName, Move, Org, PublicKey, Reading, Rotation, Scope, Tags,
-    plan::WantedPeer,
 };
 use ipnet::IpNet;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, types::Type};
-use std::{
-    collections::HashSet,
-    net::{IpAddr, Ipv4Addr},
-    str::FromStr,
-};
+use std::{collections::HashSet, net::Ipv4Addr, str::FromStr};
 
 /// A peer to be written.
 #[derive(Debug)]
@@ -65,13 +60,12 @@ impl Store {
     /// # Errors
     /// [`StoreError`] if reading fails.
     pub fn locations(&self, scope: &Scope) -> Result<Vec<Location>, StoreError> {
-        let mut query = self.conn.prepare(&format!("{SELECT} ORDER BY l.name"))?;
+        // In the order of the rows: all tables are walked through once, beginning to end.
+        let mut query = self.conn.prepare(&format!("{SELECT} ORDER BY l.id"))?;
         let mut all = query.query_map([], from_row)?.collect::<Result<Vec<_>, _>>()?;
         // Tags in one pass of the same order instead of a query for each location.
-        let mut tags = self.conn.prepare(
-            "SELECT t.location_id, t.key, t.value FROM tag t JOIN location l ON l.id = t.location_id
-             ORDER BY l.name, t.key",
-        )?;
+        let mut tags =
+            self.conn.prepare("SELECT location_id, key, value FROM tag ORDER BY location_id, key")?;
         let mut rows = tags.query([])?;
         let mut at = all.iter_mut();
         let mut current = at.next();
@@ -86,6 +80,7 @@ impl Store {
         }
         let mut all: Vec<Location> = all.into_iter().map(|(_, location)| location).collect();
         all.retain(|l| scope.covers(l.org.as_ref()));
+        all.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(all)
     }
 
@@ -135,44 +130,6 @@ impl Store {
               WHERE p.sealed_key IS NOT NULL ORDER BY p.provisioned_at DESC LIMIT 1",
         )?;
         Ok(query.query_row([], |r| Ok((r.get(0)?, r.get(1)?))).optional()?)
-    }
-
-    /// All enabled peers with their location's name, sorted by name: what interface and conf must
-    /// hold. A next key comes right behind the one it is to follow.
-    ///
-    /// # Errors
-    /// [`StoreError`] if reading fails.
-    pub fn wanted_peers(&self) -> Result<Vec<(LocationName, WantedPeer)>, StoreError> {
-        let mut query = self.conn.prepare_cached(&format!("{WANTED} ORDER BY l.name"))?;
-        let mut rows = query.query([])?;
-        let mut all = Vec::new();
-        while let Some(row) = rows.next()? {
-            let (name, peer) = wanted(row)?;
-            let next = pending(row)?.map(|peer| (name.clone(), peer));
-            all.push((name, peer));
-            all.extend(next);
-        }
-        Ok(all)
-    }
-
-    /// All that interface and conf must hold of one location: its peer and the next key, if it is
-    /// enabled.
-    ///
-    /// # Errors
-    /// [`StoreError`] if reading fails.
-    pub fn wanted_of(&self, name: &LocationName) -> Result<Vec<WantedPeer>, StoreError> {
-        let mut query = self.conn.prepare_cached(&format!("{WANTED} AND l.name = ?1"))?;
-        let both = query.query_row([name.as_str()], |r| Ok((wanted(r)?.1, pending(r)?))).optional()?;
-        Ok(both.into_iter().flat_map(|(peer, next)| [Some(peer), next]).flatten().collect())
-    }
-
-    /// The peer of one location as interface and conf must hold it, if it has an enabled one.
-    ///
-    /// # Errors
-    /// [`StoreError`] if reading fails.
-    pub fn wanted_peer(&self, name: &LocationName) -> Result<Option<WantedPeer>, StoreError> {
-        let mut query = self.conn.prepare_cached(&format!("{WANTED} AND l.name = ?1"))?;
-        Ok(query.query_row([name.as_str()], wanted).optional()?.map(|(_, peer)| peer))
     }
 }
 
@@ -320,39 +277,6 @@ fn location(conn: &Connection, name: &LocationName) -> Result<Option<Location>, 
     Ok(Some(location))
 }
 
-const WANTED: &str = "SELECT l.name, p.public_key, l.vpn_ip, p.wider_allowed, p.sealed_preshared IS NOT NULL,
-            m.vpn_ip, k.public_key, k.sealed_preshared IS NOT NULL
-       FROM peer p JOIN location l ON l.id = p.location_id
-       LEFT JOIN pending_address m ON m.location_id = p.location_id
-       LEFT JOIN pending_key k ON k.location_id = p.location_id
-      WHERE p.enabled = 1";
-
-fn wanted(r: &Row<'_>) -> rusqlite::Result<(LocationName, WantedPeer)> {
-    let mut wider: Vec<IpNet> = match r.get_ref(3)?.as_str_or_null()? {
-        None => Vec::new(),
-        Some(text) => text
-            .split(',')
-            .map(|net| net.parse().map_err(conversion(3, Type::Text)))
-            .collect::<Result<_, _>>()?,
-    };
-    let next = r.get::<_, Option<u32>>(5)?.map(|ip| IpNet::from(IpAddr::V4(ip.into())));
-    wider.extend(next.filter(|net| !wider.contains(net)));
-    let peer = WantedPeer {
-        public_key: PublicKey::from_bytes(r.get(1)?),
-        vpn_ip: Some(Ipv4Addr::from(r.get::<_, u32>(2)?)),
-        wider,
-        preshared: r.get(4)?,
-    };
-    Ok((parsed(r, 0)?, peer))
-}
-
-/// The next key in a row of wanted peers.
-fn pending(r: &Row<'_>) -> rusqlite::Result<Option<WantedPeer>> {
-    let key: Option<[u8; 32]> = r.get(6)?;
-    let preshared = r.get(7)?;
-    Ok(key.map(|key| WantedPeer::pending(PublicKey::from_bytes(key), preshared)))
-}
-
 /// A location without its tags, and its row number.
 fn from_row(r: &Row<'_>) -> rusqlite::Result<(i64, Location)> {
     let public_key: Option<[u8; 32]> = r.get(8)?;
@@ -409,7 +333,7 @@ fn moment(r: &Row<'_>, column: usize) -> rusqlite::Result<Option<Timestamp>> {
     r.get::<_, Option<i64>>(column)?.map(|t| second(column, t)).transpose()
 }
 
-fn conversion<E>(column: usize, kind: Type) -> impl FnOnce(E) -> rusqlite::Error
+pub(super) fn conversion<E>(column: usize, kind: Type) -> impl FnOnce(E) -> rusqlite::Error
 where
     E: std::error::Error + Send + Sync + 'static,
 {

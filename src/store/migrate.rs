@@ -14,6 +14,7 @@ const STEPS: &[&str] = &[
     include_str!("schema/002_audit.sql"),
     include_str!("schema/003_peer_life.sql"),
     include_str!("schema/004_history.sql"),
+    include_str!("schema/005_scale.sql"),
 ];
 
 /// The schema version that this program writes.

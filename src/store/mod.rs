@@ -11,20 +11,23 @@
 mod addresses;
 mod audit;
 mod backup;
+mod conf_seen;
 mod history;
 mod life;
 mod locations;
 mod migrate;
 mod readings;
 mod secrets;
+mod wanted;
 
 pub use addresses::{Choice, Exhausted};
 pub use audit::{Broken, Query};
+pub use conf_seen::ConfSeen;
 pub use history::{Announcement, Past};
 pub use life::SealedKeys;
 pub use locations::{Edit, NewPeer};
 pub use migrate::SCHEMA_VERSION;
-pub use readings::Watched;
+pub use readings::{Readings, Watched};
 pub use secrets::Sealed;
 
 use crate::{fsx, model::PublicKey};
@@ -223,6 +226,21 @@ impl Store {
         let mut query = self.conn.prepare_cached("SELECT public_key FROM retired_key")?;
         let keys = query.query_map([], |r| Ok(PublicKey::from_bytes(r.get(0)?)))?;
         Ok(keys.collect::<Result<_, _>>()?)
+    }
+
+    /// A number that grows with every row that this process writes.
+    pub fn changes(&self) -> u64 {
+        self.conn.total_changes()
+    }
+
+    /// Whether this key must not be on the interface or in the conf any more.
+    ///
+    /// # Errors
+    /// [`StoreError`] if reading fails.
+    pub fn is_retired(&self, key: &PublicKey) -> Result<bool, StoreError> {
+        let mut query =
+            self.conn.prepare_cached("SELECT EXISTS (SELECT 1 FROM retired_key WHERE public_key = ?1)")?;
+        Ok(query.query_row([key.as_bytes()], |r| r.get(0))?)
     }
 
     /// Begins a change; nothing of it is seen or kept until [`Change::commit`].

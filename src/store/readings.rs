@@ -1,23 +1,30 @@
 //! What the heartbeats saw.
 
-use super::{Change, Store, StoreError, locations::second};
-use crate::model::{Counts, PublicKey, Reading, Record, State};
+use super::{
+    Change, Store, StoreError,
+    locations::second,
+    wanted::{self, Pending},
+};
+use crate::model::{Counts, Reading, Record, State, plan::WantedPeer};
 use jiff::Timestamp;
-use rusqlite::{OptionalExtension, Row};
+use rusqlite::{CachedStatement, OptionalExtension, Row};
+use std::fmt;
 
-/// A peer as the heartbeat needs it: row, name and what was seen last.
+/// A peer as the heartbeat needs it: what was seen last, and what the interface shall hold.
 #[derive(Debug)]
 pub struct Watched {
     /// Row number of its location, to write the next reading with.
     pub id: i64,
     /// Its location's name.
     pub name: String,
-    /// Its public key.
-    pub public_key: PublicKey,
     /// What the last heartbeat saw.
     pub last: Option<Reading>,
     /// What it noted beside that.
     pub record: Option<Record>,
+    /// What shall be on the interface for its present key.
+    pub wanted: WantedPeer,
+    /// The same for its next key, if it is to get one.
+    pub next: Option<WantedPeer>,
 }
 
 /// The number of a state in the store.
@@ -55,6 +62,47 @@ impl Store {
         Ok(at.map(|t| second(0, t)).transpose()?)
     }
 
+    /// All enabled peers with their last readings, in no order that means anything.
+    ///
+    /// # Errors
+    /// [`StoreError`] if reading fails.
+    pub fn watched(&self) -> Result<Vec<Watched>, StoreError> {
+        // In the order of the rows: all tables are walked through once, beginning to end.
+        let mut query = self.conn.prepare_cached(&format!(
+            "{}, r.last_handshake, r.endpoint, r.rx_bytes, r.tx_bytes, r.is_online,
+                    r.state, r.since, r.announced, r.pending, r.rx_total, r.tx_total
+               {} LEFT JOIN reading r ON r.location_id = p.location_id
+              WHERE p.enabled = 1 ORDER BY p.location_id",
+            wanted::COLUMNS,
+            wanted::TABLES
+        ))?;
+        let pending = Pending::read(&self.conn)?;
+        let mut rows = query.query([])?;
+        let mut all = Vec::new();
+        while let Some(r) = rows.next()? {
+            let last = match r.get::<_, Option<bool>>(10)? {
+                None => None,
+                Some(is_online) => Some(Reading {
+                    last_handshake: r.get::<_, Option<i64>>(6)?.map(|t| second(6, t)).transpose()?,
+                    endpoint: r.get(7)?,
+                    rx_bytes: r.get::<_, i64>(8)?.unsigned_abs(),
+                    tx_bytes: r.get::<_, i64>(9)?.unsigned_abs(),
+                    is_online,
+                    is_unknown: is_unknown(r, 11)?,
+                }),
+            };
+            all.push(Watched {
+                id: r.get(0)?,
+                name: r.get(1)?,
+                record: if last.is_some() { record(r)? } else { None },
+                last,
+                wanted: pending.peer(r)?,
+                next: pending.next(r)?,
+            });
+        }
+        Ok(all)
+    }
+
     /// The locations that a heartbeat does not look at: disabled and unprovisioned ones.
     ///
     /// # Errors
@@ -72,70 +120,24 @@ impl Store {
 }
 
 impl Change<'_> {
-    /// All enabled peers with their last reading, sorted by name.
+    /// What writes readings, one after the other.
     ///
     /// # Errors
-    /// [`StoreError`] if reading fails.
-    pub fn watched(&self) -> Result<Vec<Watched>, StoreError> {
-        let mut query = self.prepare_cached(
-            "SELECT l.id, l.name, p.public_key, r.last_handshake, r.endpoint, r.rx_bytes, r.tx_bytes, r.is_online,
-                    r.state, r.since, r.announced, r.pending, r.rx_total, r.tx_total
-               FROM peer p JOIN location l ON l.id = p.location_id LEFT JOIN reading r ON r.location_id = l.id
-              WHERE p.enabled = 1 ORDER BY l.name",
-        )?;
-        let rows = query.query_map([], |r| {
-            let last = match r.get::<_, Option<bool>>(7)? {
-                None => None,
-                Some(is_online) => Some(Reading {
-                    last_handshake: r.get::<_, Option<i64>>(3)?.map(|t| second(3, t)).transpose()?,
-                    endpoint: r.get(4)?,
-                    rx_bytes: r.get::<_, i64>(5)?.unsigned_abs(),
-                    tx_bytes: r.get::<_, i64>(6)?.unsigned_abs(),
-                    is_online,
-                    is_unknown: is_unknown(r, 8)?,
-                }),
-            };
-            Ok(Watched {
-                id: r.get(0)?,
-                name: r.get(1)?,
-                public_key: PublicKey::from_bytes(r.get(2)?),
-                last,
-                record: record(r)?,
-            })
-        })?;
-        Ok(rows.collect::<Result<_, _>>()?)
-    }
-
-    /// Writes one reading and what is noted beside it.
-    ///
-    /// # Errors
-    /// [`StoreError`] if writing fails.
-    pub fn write_reading(&self, id: i64, reading: &Reading, record: &Record) -> Result<(), StoreError> {
-        self.prepare_cached(
-            "INSERT INTO reading (location_id, last_handshake, endpoint, rx_bytes, tx_bytes, is_online,
-                                  state, since, announced, pending, rx_total, tx_total)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
-             ON CONFLICT (location_id) DO UPDATE SET last_handshake = excluded.last_handshake,
-                 endpoint = excluded.endpoint, rx_bytes = excluded.rx_bytes,
-                 tx_bytes = excluded.tx_bytes, is_online = excluded.is_online,
-                 state = excluded.state, since = excluded.since, announced = excluded.announced,
-                 pending = excluded.pending, rx_total = excluded.rx_total, tx_total = excluded.tx_total",
-        )?
-        .execute((
-            id,
-            reading.last_handshake.map(Timestamp::as_second),
-            &reading.endpoint,
-            signed(reading.rx_bytes),
-            signed(reading.tx_bytes),
-            reading.is_online,
-            code(record.state),
-            record.since.as_second(),
-            code(record.announced),
-            record.pending,
-            signed(record.rx_total),
-            signed(record.tx_total),
-        ))?;
-        Ok(())
+    /// [`StoreError`] if it cannot be prepared.
+    pub fn readings(&self) -> Result<Readings<'_>, StoreError> {
+        Ok(Readings {
+            insert: self.prepare_cached(
+                "INSERT INTO reading (last_handshake, endpoint, rx_bytes, tx_bytes, is_online, state, since,
+                                      announced, pending, rx_total, tx_total, location_id)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+            )?,
+            update: self.prepare_cached(
+                "UPDATE reading SET last_handshake = ?1, endpoint = ?2, rx_bytes = ?3, tx_bytes = ?4,
+                        is_online = ?5, state = ?6, since = ?7, announced = ?8, pending = ?9, rx_total = ?10,
+                        tx_total = ?11
+                  WHERE location_id = ?12",
+            )?,
+        })
     }
 
     /// Notes that a heartbeat was at `now`.
@@ -151,21 +153,64 @@ impl Change<'_> {
     }
 }
 
+/// Two statements, looked up once for many peers.
+pub struct Readings<'a> {
+    insert: CachedStatement<'a>,
+    update: CachedStatement<'a>,
+}
+
+impl Readings<'_> {
+    /// Writes one reading and what is noted beside it; `is_first` where the peer has none yet.
+    ///
+    /// # Errors
+    /// [`StoreError`] if writing fails.
+    pub fn write(
+        &mut self,
+        id: i64,
+        is_first: bool,
+        reading: &Reading,
+        record: &Record,
+    ) -> Result<(), StoreError> {
+        let statement = if is_first { &mut self.insert } else { &mut self.update };
+        statement.execute((
+            reading.last_handshake.map(Timestamp::as_second),
+            &reading.endpoint,
+            signed(reading.rx_bytes),
+            signed(reading.tx_bytes),
+            reading.is_online,
+            code(record.state),
+            record.since.as_second(),
+            code(record.announced),
+            record.pending,
+            signed(record.rx_total),
+            signed(record.tx_total),
+            id,
+        ))?;
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Readings<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Readings").finish_non_exhaustive()
+    }
+}
+
 fn signed(bytes: u64) -> i64 {
     i64::try_from(bytes).unwrap_or(i64::MAX)
 }
 
 /// What stands beside the reading; `None` where none was written since there is a history.
 fn record(r: &Row<'_>) -> rusqlite::Result<Option<Record>> {
-    let Some(at) = r.get::<_, Option<i64>>(9)? else {
+    let Some(at) = r.get::<_, Option<i64>>(12)? else {
         return Ok(None);
     };
     Ok(Some(Record {
-        state: state(8, r.get(8)?)?,
-        since: second(9, at)?,
-        announced: state(10, r.get(10)?)?,
-        pending: r.get(11)?,
-        rx_total: r.get::<_, i64>(12)?.unsigned_abs(),
-        tx_total: r.get::<_, i64>(13)?.unsigned_abs(),
+        state: state(11, r.get(11)?)?,
+        since: second(12, at)?,
+        announced: state(13, r.get(13)?)?,
+        pending: r.get(14)?,
+        rx_total: r.get::<_, i64>(15)?.unsigned_abs(),
+        tx_total: r.get::<_, i64>(16)?.unsigned_abs(),
     }))
 }

@@ -14,6 +14,7 @@ mod rewrite;
 mod tests;
 
 pub use interface::InterfaceWanted;
+pub use rewrite::appended;
 
 use crate::model::{
     LocationName, PresharedKey, PrivateKey, PublicKey,
@@ -189,6 +190,22 @@ impl Conf {
             comment_above: above.filter(|text| !text.is_empty()).map(str::to_owned),
             line: block.header + 1,
         }
+    }
+
+    /// The IPv4 networks of the peers whose key is one of those.
+    pub fn networks(&self, those: impl Fn(&PublicKey) -> bool) -> Vec<Ipv4Net> {
+        let blocks = self.blocks.iter().filter(|b| those(&b.public_key));
+        let nets = blocks.flat_map(|b| self.allowed_ips(b)).flatten();
+        nets.filter_map(|net| if let IpNet::V4(net) = net { Some(net) } else { None }).collect()
+    }
+
+    /// Whether more lines can simply be put behind the last.
+    pub fn is_plain(&self) -> bool {
+        self.text.ends_with('\n') && !self.text.ends_with("\r\n") && !self.has_crlf()
+    }
+
+    fn has_crlf(&self) -> bool {
+        !self.lines.is_empty() && parse::ending(self.line(0)) == "\r\n"
     }
 
     /// What the conf says of peers besides their allowed IPs; only peers of which it says any.

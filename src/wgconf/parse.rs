@@ -90,10 +90,21 @@ impl Conf {
     /// [`ConfError`], with the line, for everything that wg(8) would stumble over in its structure,
     /// and for keys that are none.
     pub fn parse(bytes: &[u8]) -> Result<Self, ConfError> {
-        let text = match std::str::from_utf8(bytes) {
-            Ok(text) => Zeroizing::new(text.to_owned()),
+        Self::parse_owned(Zeroizing::new(bytes.to_vec()))
+    }
+
+    /// As [`Conf::parse`], without a copy of the bytes.
+    ///
+    /// # Errors
+    /// As [`Conf::parse`].
+    pub fn parse_owned(mut bytes: Zeroizing<Vec<u8>>) -> Result<Self, ConfError> {
+        let text = match String::from_utf8(std::mem::take(&mut *bytes)) {
+            Ok(text) => Zeroizing::new(text),
             Err(e) => {
-                let line = 1 + bytes[..e.valid_up_to()].split(|&b| b == b'\n').skip(1).count();
+                let bytes = Zeroizing::new(e.into_bytes());
+                let e = std::str::from_utf8(&bytes).err();
+                let valid = e.map_or(0, |e| e.valid_up_to());
+                let line = 1 + bytes[..valid].split(|&b| b == b'\n').skip(1).count();
                 return Err(ConfError { line, fault: Fault::NotUtf8 });
             }
         };

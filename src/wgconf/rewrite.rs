@@ -160,6 +160,18 @@ impl Conf {
     }
 }
 
+/// What is to be put behind a plain conf that has none of these peers: the same as rewriting it
+/// would append.
+pub fn appended(absent: &[ConfPeerWanted], secrets: &Secrets) -> Zeroizing<Vec<u8>> {
+    let empty = Conf { text: Zeroizing::default(), lines: Vec::new(), blocks: Vec::new() };
+    let mut out = Writer::new(&empty, absent.iter(), secrets);
+    for peer in absent {
+        out.insert("");
+        out.block(peer);
+    }
+    out.text
+}
+
 /// The value of a peer's `AllowedIPs` line.
 fn allowed_ips(wanted: &ConfPeerWanted) -> String {
     wanted.peer.allowed_ips().map(|net| net.to_string()).collect::<Vec<_>>().join(", ")
@@ -186,7 +198,7 @@ impl<'a> Writer<'a> {
         peers: impl Iterator<Item = &'b ConfPeerWanted>,
         secrets: &'a Secrets,
     ) -> Self {
-        let crlf = !conf.lines.is_empty() && parse::ending(conf.line(0)) == "\r\n";
+        let crlf = conf.has_crlf();
         // Sized at once: a buffer that grows leaves the private key behind where it was.
         let added: usize = peers.map(|p| PEER_MAX + p.peer.wider.len() * NET_MAX).sum();
         let size = conf.text.len() + added + conf.blocks.len() * 2;
@@ -259,6 +271,10 @@ impl<'a> Writer<'a> {
         if !self.text.is_empty() {
             self.insert("");
         }
+        self.block(peer);
+    }
+
+    fn block(&mut self, peer: &ConfPeerWanted) {
         self.insert("[Peer]");
         self.insert(&format!("# friendly_name = {}", peer.name));
         self.insert(&format!("PublicKey = {}", peer.peer.public_key));

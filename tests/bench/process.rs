@@ -55,6 +55,24 @@ pub(crate) fn in_turn<const N: usize>(
     all
 }
 
+/// How often a text occurs, read in small pieces: what this process ever held in memory, the system
+/// counts as the peak of the processes that it starts, too.
+pub(crate) fn occurrences(mut from: impl Read, text: &str) -> usize {
+    let (mut piece, mut held, mut count) = (vec![0; 1 << 16], Vec::new(), 0);
+    loop {
+        let n = from.read(&mut piece).expect("read");
+        if n == 0 {
+            return count;
+        }
+        held.extend_from_slice(&piece[..n]);
+        let ends = held.windows(text.len()).enumerate().filter(|(_, w)| *w == text.as_bytes());
+        let (found, last) = ends.fold((0, 0), |(found, _), (at, _)| (found + 1, at + text.len()));
+        count += found;
+        // What may be the beginning of another one.
+        held.drain(..last.max((held.len() + 1).saturating_sub(text.len())));
+    }
+}
+
 /// Runs a command to its end and returns what it wrote to standard output.
 #[track_caller]
 pub(crate) fn run(command: &mut Command) -> String {

@@ -106,7 +106,7 @@ fn median(mut values: Vec<f64>) -> f64 {
 pub(crate) fn print(rows: &[Row]) {
     let mut text = format!("\n{}\n", machine());
     text += "Each line: the work, its median, what it is compared with, that one's median, the ratio.\n";
-    text += "`kernel` is an emulated machine: only its ratios count.\n\n";
+    text += "`kernel` is an emulated machine: only ratios of what runs for long count there.\n\n";
     for row in rows {
         text += &row.line();
         text.push('\n');

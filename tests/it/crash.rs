@@ -6,6 +6,7 @@
 //! call, killed at its entry or told that it failed.
 
 use crate::support::Hub;
+use iwas_wg::fsx::Mark;
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
@@ -68,9 +69,28 @@ fn template() -> Hub {
     hub
 }
 
+/// A hub in line whose conf is known, with so many bytes of comments in it that it is kept twice or
+/// is not.
+fn known(comments: usize) -> Hub {
+    let hub = Hub::with_network("10.0.0.0/24");
+    hub.edit_settings("backend     = \"auto\"", "backend = \"none\"");
+    let conf = hub.path("etc/wireguard/wg0.conf");
+    fs::write(&conf, "# and nothing else\n".repeat(comments / 19) + &hub.conf()).expect("conf");
+    for name in ["alpha", "beta", "gamma"] {
+        hub.add(name);
+    }
+    hub
+}
+
 fn copy(from: &Path, to: &Path) {
     let status = Command::new("cp").arg("-a").arg(from).arg(to).status().expect("cp");
     assert!(status.success(), "cp failed");
+    // A copied conf is another file, and would have to be read: here it is to be known.
+    let conf = to.join("etc/wireguard/wg0.conf");
+    let mark = |path: &Path| Mark::of(path).map(|m| m.to_string());
+    let store = rusqlite::Connection::open(to.join("var/lib/iwas-wg/iwas-wg.db")).expect("store");
+    let spare = mark(&conf.with_file_name(".wg0.conf.iwas-wg"));
+    store.execute("UPDATE conf_seen SET mark = ?1, spare = ?2", (mark(&conf), spare)).expect("store");
 }
 
 /// What is meant to lie in the hub's own directory begins with `ROOT/`.
@@ -381,6 +401,29 @@ fn a_kill_at_any_system_call_loses_nothing() {
         killed += kill_everywhere(&hub, &args);
     }
     tell(&format!("killed at {killed} instants, nothing lost"));
+}
+
+#[test]
+fn a_kill_while_a_known_conf_grows_loses_nothing() {
+    if !strace_is_there() {
+        return;
+    }
+    let args = ["--json", "location", "add", "epsilon"];
+    let mut disturbed = 0;
+    for comments in [0, 1_200_000] {
+        let hub = known(comments);
+        let calls = calls(hub.root(), &args);
+        assert_eq!(calls.get("renameat2"), Some(&1), "the conf was written whole: {calls:?}");
+        let kills = calls
+            .iter()
+            .flat_map(|(call, n)| (1..=*n).map(move |i| format!("inject={call}:signal=KILL:when={i}")));
+        let faults = calls
+            .iter()
+            .filter(|(call, _)| DISK.contains(&call.as_str()))
+            .flat_map(|(call, n)| (1..=*n).map(move |i| format!("inject={call}:error=EIO:when={i}")));
+        disturbed += disturb(hub.root(), &args, &kills.chain(faults).collect::<Vec<_>>());
+    }
+    tell(&format!("disturbed {disturbed} times while the conf grew, nothing lost"));
 }
 
 #[test]

@@ -26,7 +26,14 @@ const ROOMS: &[Room] = &[
     room(
         "device",
         &["model"],
-        &["wireguard_control", "netlink_packet_core", "netlink_packet_route", "netlink_request", "rustix"],
+        &[
+            "wireguard_control",
+            "netlink_packet_core",
+            "netlink_packet_route",
+            "netlink_request",
+            "netlink_sys",
+            "rustix",
+        ],
     ),
     room("wgconf", &["model"], &[]),
     room("script", &["model"], &[]),

@@ -23,6 +23,7 @@ mod import;
 mod init;
 mod interrupt;
 mod inventory;
+mod known_conf;
 mod layers;
 mod life;
 mod location;

@@ -149,14 +149,15 @@ fn a_fleet_that_flaps_for_a_year_fills_no_disk() {
         let peer = NewPeer { public_key, sealed_key: None, sealed_preshared: None, key_mode: KeyMode::Once };
         change.insert_peer(&location.name, vpn_ip, &peer, at(start)).expect("peer");
     }
-    let mut watched = change.watched().expect("peers");
     change.commit_readings().expect("commit");
+    let watched = store.watched().expect("peers");
     // Each site goes dark once a day, at a time of its own.
     for day in 0..365 {
         let begin = start + day * DAY;
         let change = store.change().expect("change");
         change.begin_day(at(begin), 400).expect("day");
-        for (n, peer) in (0_i64..).zip(&mut watched) {
+        let mut readings = change.readings().expect("statements");
+        for (n, peer) in (0_i64..).zip(&watched) {
             let dark = begin + (n * 7919 + day * 104_729) % (DAY - 7200) + 60;
             let bytes = u64::try_from((day + 1) * (1_000_000 + n * 1000)).expect("bytes");
             let reading = Reading {
@@ -175,10 +176,11 @@ fn a_fleet_that_flaps_for_a_year_fills_no_disk() {
                 rx_total: bytes,
                 tx_total: bytes,
             };
-            change.write_reading(peer.id, &reading, &record).expect("reading");
+            readings.write(peer.id, day == 0, &reading, &record).expect("reading");
             change.write_transition(peer.id, at(dark), State::Offline).expect("transition");
             change.write_transition(peer.id, at(dark + 3600), State::Online).expect("transition");
         }
+        drop(readings);
         change.write_heartbeat(at(begin + DAY)).expect("heartbeat");
         change.commit_readings().expect("commit");
     }

@@ -8,7 +8,7 @@ mod cores;
 
 use super::{
     Context,
-    projection::project_with,
+    projection::project_added,
     provisioning::{Drawn, KeyRequest, Prepared, ScriptKeys, draw, install_script},
     script::file_name,
 };
@@ -17,14 +17,12 @@ use crate::{
     env::signals::Stop,
     error::{Error, Kind},
     fsx::Stage,
-    model::{
-        Location, Pool,
-        plan::{Extras, Plan},
-    },
+    model::{Location, Pool, plan::Extras},
     output::json::{BatchReport, Envelope},
     settings::Settings,
     store::{Choice, Edit, Hub, Store},
     vault::Recipients,
+    wgconf::ConfPeerWanted,
 };
 use std::{collections::HashSet, net::Ipv4Addr, path::Path};
 
@@ -143,18 +141,15 @@ impl Batch {
             }
             Ok(())
         });
-        let (scripts, difference, fresh) = done?;
-        let projected = if difference.is_empty() {
-            Ok(())
-        } else {
-            project_with(ctx, settings, store, &difference, fresh)
-        };
+        let (scripts, added, fresh) = done?;
+        let projected =
+            if added.is_empty() { Ok(()) } else { project_added(ctx, settings, store, &added, fresh) };
         let scripts = scripts.into_iter().map(|name| dir.join(name).display().to_string()).collect();
         Ok(Written { scripts, projected: projected.and(settled) })
     }
 
-    /// All up to the commit: the names of the scripts, what is different on the interface now, and the
-    /// preshared keys for it.
+    /// All up to the commit: the names of the scripts, the peers that come to conf and interface, and the
+    /// preshared keys for them.
     fn commit(
         &mut self,
         ctx: &mut Context<'_>,
@@ -162,10 +157,10 @@ impl Batch {
         store: &mut Store,
         hub: &Hub,
         mut scripts_to: Option<(&Path, &mut Stage)>,
-    ) -> Result<(Vec<String>, Plan, Extras), Error> {
+    ) -> Result<(Vec<String>, Vec<ConfPeerWanted>, Extras), Error> {
         let to = scripts_to.as_ref().map(|(dir, stage)| (*dir, &**stage));
         let peers = make(ctx, settings, hub, &mut self.entries, to)?;
-        let (mut difference, mut fresh) = (Plan::default(), Extras::new());
+        let (mut added, mut fresh) = (Vec::new(), Extras::new());
         let change = store.change()?;
         change.take_choices(&self.pool, &self.choices)?;
         for (entry, peer) in self.entries.iter().zip(&peers) {
@@ -183,7 +178,7 @@ impl Batch {
                 change.take_address(ip)?;
                 change.insert_peer(&l.name, ip, &peer.new_peer(), l.updated_at)?;
                 if l.enabled {
-                    difference.set_peers.push(peer.wanted(ip));
+                    added.push(ConfPeerWanted { name: l.name.clone(), peer: peer.wanted(ip) });
                     fresh.extend(peer.extras());
                 } else {
                     change.set_enabled(l, false, l.updated_at)?;
@@ -200,7 +195,7 @@ impl Batch {
             ctx.on_behalf(dir, || stage.place(&scripts))?;
         }
         change.commit_recorded()?;
-        Ok((scripts, difference, fresh))
+        Ok((scripts, added, fresh))
     }
 }
 

@@ -1,7 +1,7 @@
 //! A page of section 8 from the definition of a command. A new command needs no more for its page
 //! than its definition, with `Examples:` at the end of its long help.
 
-use super::page::Page;
+use super::{limits::LIMITS, page::Page};
 use crate::{error::Kind, settings};
 use clap::{Arg, Command};
 use roff::{Inline, bold, italic, roman};
@@ -82,6 +82,13 @@ fn page(path: &[&Command]) -> String {
                 page.section(&title.to_uppercase());
                 list(&mut page, &lines);
             }
+        }
+    }
+
+    if is_program {
+        page.section("LIMITS");
+        for (term, text) in LIMITS {
+            page.term(vec![bold(*term)], text);
         }
     }
 

@@ -4,6 +4,7 @@
 //! The pages are checked in; a test compares them with what is made here.
 
 mod command;
+mod limits;
 mod page;
 mod settings;
 

@@ -5,18 +5,15 @@ use crate::{
     access::Permission,
     commands::{
         Context, Outcome,
-        projection::{claimed, project_with},
+        projection::{claimed, project_added},
         provisioning::{
             KeyRequest, SCRIPT_KEPT, ScriptKeys, check_recipients, choose_address, endpoint, install_script,
             lost_key, parse_address, prepare, refuse_taken_key, shows_script,
         },
     },
     error::{Error, Kind},
-    model::{
-        Description, KeyMode, Location, LocationName, Org, Tags,
-        expiry::parse_expiry,
-        plan::{Extras, Plan},
-    },
+    model::{Description, KeyMode, Location, LocationName, Org, Tags, expiry::parse_expiry, plan::Extras},
+    wgconf::ConfPeerWanted,
 };
 use std::net::Ipv4Addr;
 
@@ -210,16 +207,18 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
         }
     }
     change.insert_location(&location)?;
-    let (mut difference, mut extras) = (Plan::default(), Extras::new());
+    let (mut added, mut extras) = (None, Extras::new());
     if let (Some(peer), Some(ip)) = (&prepared, vpn_ip) {
         change.insert_peer(name, ip, &peer.new_peer(), now)?;
-        difference.set_peers.push(peer.wanted(ip));
+        added = Some(ConfPeerWanted { name: name.clone(), peer: peer.wanted(ip) });
         extras = peer.extras();
     }
     change.commit(&ctx.deed(Some(&location)))?;
 
-    let projected =
-        if prepared.is_some() { project_with(ctx, &settings, &store, &difference, extras) } else { Ok(()) };
+    let projected = match added {
+        Some(added) => project_added(ctx, &settings, &store, &[added], extras),
+        None => Ok(()),
+    };
     let said = match &prepared {
         Some(_) => format!("added {name} {place}"),
         None if key.mode == KeyMode::Router && !args.no_provision => format!(

@@ -6,7 +6,7 @@ use crate::{
         Context, Outcome,
         context::require,
         location::report,
-        projection::{claimed, project_with},
+        projection::{claimed, project_added},
         provision_all,
         provisioning::{
             KeyRequest, SCRIPT_KEPT, check_recipients, choose_address, endpoint, install_script, lost_key,
@@ -17,9 +17,9 @@ use crate::{
     model::{
         KeyMode, LocationName,
         expiry::{has_expired, parse_expiry},
-        plan::Plan,
     },
     store::Edit,
+    wgconf::ConfPeerWanted,
 };
 use std::path::PathBuf;
 
@@ -130,8 +130,8 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
     }
     change.commit(&ctx.deed(Some(&location)))?;
 
-    let difference = Plan { set_peers: vec![prepared.wanted(vpn_ip)], ..Plan::default() };
-    let projected = project_with(ctx, &settings, &store, &difference, prepared.extras());
+    let added = ConfPeerWanted { name: name.clone(), peer: prepared.wanted(vpn_ip) };
+    let projected = project_added(ctx, &settings, &store, &[added], prepared.extras());
     let said = format!("provisioned {name} at {vpn_ip}{}", if shows { "" } else { SCRIPT_KEPT });
     if shows && prepared.keys.is_secret() {
         ctx.warn_if_public();

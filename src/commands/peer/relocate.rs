@@ -128,7 +128,7 @@ fn begin(
     endpoint(settings)?;
     let pool = settings.pool.clone().without(&claimed(settings, store, &hub)?);
     choose_address(settings, store, &ctx.scope, &pool, Some(to), Some(name))?;
-    check_conf(settings, &hub)?;
+    check_conf(settings, store, &hub)?;
     if args.dry_run {
         report(ctx, "moving", true, location, None, &format!("would move {name} to {to}"))?;
         return Ok(false);
@@ -175,7 +175,7 @@ fn end(
         report(ctx, "unchanged", args.dry_run, location, None, &format!("{name} is not being moved"))?;
         return Ok(Outcome::Done);
     };
-    check_conf(settings, &store.hub()?)?;
+    check_conf(settings, store, &store.hub()?)?;
     let (action, verb) = if args.abort { ("aborted", "give up") } else { ("moved", "finish") };
     if args.dry_run {
         let said = format!("would {verb} the move of {name} to {}", moving.vpn_ip);

@@ -182,7 +182,7 @@ fn begin(
     }
     refuse_taken_key(store, &ctx.scope, request)?;
     check_recipients(settings, request)?;
-    check_conf(settings, &hub)?;
+    check_conf(settings, store, &hub)?;
     if args.dry_run {
         let said = format!("would rotate the key of {name} (key mode {})", request.mode);
         report(ctx, "rotating", true, location, None, &said)?;
@@ -268,7 +268,7 @@ fn abort(
         report(ctx, "unchanged", args.dry_run, location, None, &format!("{name} is not being rotated"))?;
         return Ok(Outcome::Done);
     };
-    check_conf(settings, &store.hub()?)?;
+    check_conf(settings, store, &store.hub()?)?;
     // Once the router has turned to its next key, the present one would bring it back no more.
     let live = match ctx.device(settings) {
         Some(mut device) if location.enabled => device.read()?,

@@ -39,7 +39,7 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>, settings: &Settings) -> Re
     for l in all.iter().filter(|l| l.key_mode != KeyMode::Router) {
         check_recipients(settings, request(l))?;
     }
-    check_conf(settings, &hub)?;
+    check_conf(settings, &store, &hub)?;
     let names = |made_there: bool| -> Vec<String> {
         let some = all.iter().filter(|l| (l.key_mode == KeyMode::Router) == made_there);
         some.map(|l| l.name.to_string()).collect()

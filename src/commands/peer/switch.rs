@@ -61,7 +61,7 @@ pub(super) fn disable(args: &DisableArgs, ctx: &mut Context<'_>) -> Result<Outco
         report(ctx, "unchanged", args.dry_run, &location, None, &format!("{name} is disabled already"))?;
         return Ok(Outcome::Done);
     }
-    check_conf(&settings, &store.hub()?)?;
+    check_conf(&settings, &store, &store.hub()?)?;
     let (sealed, known) = known_to_conf(&settings, &location)?;
     if args.dry_run {
         report(ctx, "disabled", true, &location, None, &format!("would disable {name}"))?;
@@ -102,7 +102,7 @@ pub(super) fn enable(args: &EnableArgs, ctx: &mut Context<'_>) -> Result<Outcome
         report(ctx, "unchanged", args.dry_run, &location, None, &format!("{name} is enabled already"))?;
         return Ok(Outcome::Done);
     }
-    check_conf(&settings, &store.hub()?)?;
+    check_conf(&settings, &store, &store.hub()?)?;
     let fresh = preshared_keys(&settings, &store, &location)?;
     if args.dry_run {
         report(ctx, "enabled", true, &location, None, &format!("would enable {name}"))?;

@@ -83,7 +83,7 @@ impl Fleet {
     /// last stands until a heartbeat knows better: nobody comes back because the hub is gone.
     fn look(&mut self, settings: &Settings, ctx: &mut Context<'_>) {
         self.read_at = ctx.now();
-        let live = super::super::status::read_live(ctx, settings);
+        let live = super::super::status::read_live(ctx, settings, &mut || {});
         self.is_live = live.is_some();
         if let Some(live) = live {
             self.seen = Some((live, self.read_at));

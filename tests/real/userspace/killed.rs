@@ -32,12 +32,12 @@ fn a_kill_at_any_call_leaves_what_sync_brings_in_line() {
             for n in 1..=count {
                 prepare(&hub);
                 let inject = format!("inject={call}:signal=KILL:when={n}");
+                // Where more is known of the conf than in the first run, the call may never come.
                 let output = hub.traced(&["-o", "/dev/null", "-e", &inject], words).output();
-                assert!(!output.expect("start strace").status.success(), "{words} outlived {inject}");
+                killed += usize::from(!output.expect("start strace").status.success());
                 hub.ok("sync");
                 hub.ok("sync --check");
                 assert_equal(&hub, &format!("{words} with {inject}"));
-                killed += 1;
             }
         }
     }
@@ -106,19 +106,24 @@ fn prepare(hub: &Hub) {
     assert!(done.success(), "wg set");
 }
 
-/// How often an undisturbed run makes each of the calls.
+/// How often an undisturbed run makes each of the calls: in the thread that makes it most often, since
+/// each thread's are counted for itself when one of them is to be hit.
 fn calls(hub: &Hub, log: &Path, words: &str) -> BTreeMap<String, usize> {
     let trace = format!("trace={CALLS}");
     let output = hub.traced(&["-o", &log.display().to_string(), "-e", &trace], words).output();
     assert!(output.expect("start strace").status.success(), "{words} failed");
     let mut counts = BTreeMap::new();
     for line in fs::read_to_string(log).expect("the log").lines() {
-        let call = line.trim_start_matches(|c: char| c.is_ascii_digit() || c == ' ').split('(').next();
+        let Some((thread, rest)) = line.split_once(' ') else { continue };
+        let call = rest.trim_start().split('(').next();
         if let Some(name) = call.filter(|n| CALLS.split(',').any(|c| c == *n)) {
-            *counts.entry(name.to_owned()).or_insert(0) += 1;
+            *counts.entry((name.to_owned(), thread.to_owned())).or_insert(0) += 1;
         }
     }
-    counts
+    counts.into_iter().fold(BTreeMap::new(), |mut most, ((name, _), n)| {
+        most.entry(name).and_modify(|m: &mut usize| *m = n.max(*m)).or_insert(n);
+        most
+    })
 }
 
 /// Store, interface and conf hold the same peers with the same addresses.

@@ -1,0 +1,256 @@
+//! The conf as it should be: what stands in it, what the store wants, and what of the difference
+//! somebody should look at.
+
+use super::{
+    Context, known_conf,
+    projection::{hub_address, hub_key, in_conf},
+};
+use crate::{
+    error::{Error, Kind},
+    fsx::{self, Mark},
+    model::{PresharedKey, PublicKey, Reserved, plan::Extras},
+    settings::Settings,
+    store::{Hub, Store},
+    vault::Opener,
+    wgconf::{Conf, ConfPeerWanted, InterfaceWanted, Overwriting, Rewrite, Secrets},
+};
+use ipnet::Ipv4Net;
+use std::collections::HashSet;
+use zeroize::Zeroizing;
+
+/// What the store says of all peers.
+pub(super) struct Desired {
+    /// The enabled ones, sorted by name.
+    pub(super) peers: Vec<ConfPeerWanted>,
+    /// Keys that must be nowhere.
+    pub(super) retired: HashSet<PublicKey>,
+}
+
+impl Desired {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub(super) fn read(store: &Store) -> Result<Self, Error> {
+        let peers = store.wanted_peers()?.into_iter().map(|(name, peer)| ConfPeerWanted { name, peer });
+        Ok(Self { peers: peers.collect(), retired: store.retired_keys()? })
+    }
+}
+
+/// The conf as it should be, and what of it somebody should look at.
+pub(super) struct ConfPlan {
+    /// The file's new content.
+    pub(super) rewrite: Rewrite,
+    /// What makes wg-quick(8) overwrite the file.
+    pub(super) overwriting: Option<Overwriting>,
+    /// wg-quick(8) adds no routes.
+    pub(super) table_off: bool,
+    /// Networks that the foreign peers hold.
+    pub(super) claimed: Vec<Ipv4Net>,
+    /// Whether the file ends in a plain line, so that more can simply go behind it.
+    pub(super) plain: bool,
+    /// The file that was read, if it is known again.
+    mark: Option<Mark>,
+}
+
+impl ConfPlan {
+    /// Writes the file if it differs, and remembers that it is as wanted now.
+    ///
+    /// # Errors
+    /// [`Kind::Denied`] without permission, else [`Kind::Device`]: the store is not to blame.
+    pub(super) fn save(&self, settings: &Settings, store: &Store, hub: &Hub) -> Result<(), Error> {
+        if !self.rewrite.changed {
+            known_conf::note(settings, store, hub, self, self.mark);
+            return Ok(());
+        }
+        let dir = settings.conf.parent().map_or(Ok(()), |dir| fsx::create_dir(dir, 0o700));
+        let saved = dir.and_then(|()| fsx::replace_marked(&settings.conf, &self.rewrite.text, 0o600));
+        let (_, mark) = saved.map_err(of_the_conf)?;
+        // It is not the beginning of this one any more, and may hold what had to go.
+        fsx::drop_spare(&settings.conf);
+        known_conf::note(settings, store, hub, self, mark);
+        Ok(())
+    }
+
+    /// Warns of what other hands have put into the file.
+    pub(super) fn warn(&self, ctx: &mut Context<'_>, settings: &Settings) {
+        // What the conf holds besides is nobody's part of the fleet.
+        if !ctx.scope.is_all() {
+            return;
+        }
+        let conf = settings.conf.display();
+        if let Some(what) = self.overwriting {
+            ctx.ui.warn(&format!("{conf} has {what}: wg-quick will overwrite it; remove that line"));
+        }
+        for key in &self.rewrite.claiming {
+            ctx.ui
+                .warn(&format!("{conf}: the peer {key} is not in the store and claims a location's address"));
+        }
+    }
+}
+
+/// What becomes of a failure to write the conf.
+pub(super) fn of_the_conf(e: fsx::FsError) -> Error {
+    match Error::from(e) {
+        e if e.kind == Kind::Failed => e.as_kind(Kind::Device),
+        e => e,
+    }
+}
+
+/// The conf as it is with a right `[Interface]`, whether it differs from the file, and the mark of
+/// that.
+fn current_conf(settings: &Settings, hub: &Hub) -> Result<(Conf, bool, Option<Mark>), Error> {
+    let there = fsx::read_marked(&settings.conf)?;
+    let is_new = there.is_none();
+    let (bytes, mark) = match there {
+        Some((bytes, mark)) => (Zeroizing::new(bytes), mark),
+        None => (Conf::new_hub(&hub_key(settings, hub)?, hub_address(settings), settings.listen_port), None),
+    };
+    let conf = Conf::parse_owned(bytes).map_err(|e| in_conf(settings, e.into()))?;
+    // The next boot with the standard tools must bring up this hub and no other.
+    let wanted = InterfaceWanted {
+        public_key: hub.public_key,
+        address: hub_address(settings),
+        listen_port: settings.listen_port,
+    };
+    let key = if conf.has_wrong_key(&wanted) { Some(hub_key(settings, hub)?) } else { None };
+    match conf.with_interface(&wanted, key.as_ref()) {
+        None => Ok((conf, is_new, mark)),
+        Some(text) => Ok((Conf::parse_owned(text).map_err(|e| in_conf(settings, e.into()))?, true, None)),
+    }
+}
+
+/// Addresses that peers of the conf hold which the store does not know: not to be handed out.
+pub(super) fn claimed(settings: &Settings, store: &Store, hub: &Hub) -> Result<Vec<Reserved>, Error> {
+    let network = settings.pool.network();
+    let nets = if let Some(seen) = known_conf::known(settings, store, hub, 0) {
+        seen.claimed
+    } else {
+        let (conf, ..) = current_conf(settings, hub)?;
+        // One query for all instead of one for each peer of the conf.
+        let known = store.peer_keys()?;
+        conf.networks(|key| !known.contains(key))
+    };
+    let inside = |net: &Ipv4Net| network.contains(net) && net.prefix_len() > network.prefix_len();
+    Ok(nets.into_iter().filter(inside).map(Reserved::from).collect())
+}
+
+/// Before a commit: whether the conf can be rewritten after it. What is wrong with it was so
+/// before the call, so the call is refused and the store stays as it is.
+pub(super) fn check_conf(settings: &Settings, store: &Store, hub: &Hub) -> Result<(), Error> {
+    if known_conf::known(settings, store, hub, 0).is_some() {
+        return Ok(());
+    }
+    current_conf(settings, hub).map(|_| ())
+}
+
+/// Reads the conf and plans its new content; a missing one is made anew. Besides the keys that
+/// the store has retired, those in `pruned` leave it.
+pub(super) fn plan_conf(
+    settings: &Settings,
+    store: &Store,
+    hub: &Hub,
+    pruned: &HashSet<PublicKey>,
+) -> Result<ConfPlan, Error> {
+    let mut desired = Desired::read(store)?;
+    desired.retired.extend(pruned);
+    plan_conf_of(settings, store, hub, &desired, &Extras::new())
+}
+
+/// The same from what was read of the store, with preshared keys that were just made.
+///
+/// # Errors
+/// Those of the conf.
+pub(super) fn plan_conf_of(
+    settings: &Settings,
+    store: &Store,
+    hub: &Hub,
+    desired: &Desired,
+    fresh: &Extras,
+) -> Result<ConfPlan, Error> {
+    let wanted = &desired.peers;
+    let (conf, differs, mark) = current_conf(settings, hub)?;
+    let secrets = if wanted.iter().any(|w| w.peer.preshared) {
+        missing_secrets(settings, store, &conf, wanted, fresh)?
+    } else {
+        Secrets::new()
+    };
+    let mut rewrite = conf.rewrite_with(wanted, &desired.retired, &secrets);
+    rewrite.changed |= differs;
+    let foreign: HashSet<PublicKey> = rewrite.foreign.iter().copied().collect();
+    Ok(ConfPlan {
+        overwriting: conf.overwriting(),
+        table_off: conf.table_off(),
+        claimed: if foreign.is_empty() { Vec::new() } else { conf.networks(|key| foreign.contains(key)) },
+        plain: conf.is_plain(),
+        mark,
+        rewrite,
+    })
+}
+
+/// Preshared keys that the conf does not hold yet: those just made, else the store's sealed copies.
+fn missing_secrets(
+    settings: &Settings,
+    store: &Store,
+    conf: &Conf,
+    wanted: &[ConfPeerWanted],
+    fresh: &Extras,
+) -> Result<Secrets, Error> {
+    let there = conf.extras();
+    let mut opener = None;
+    let mut secrets = Secrets::new();
+    for w in wanted.iter().filter(|w| w.peer.preshared) {
+        let key = w.peer.public_key;
+        if there.get(&key).is_some_and(|e| e.preshared_key.is_some()) {
+            continue;
+        }
+        let secret = match fresh.get(&key).and_then(|e| e.preshared_key.as_ref()) {
+            Some(made) => made.expose(),
+            None => open_preshared(settings, store, &mut opener, &key)
+                .map_err(|e| {
+                    let why = format!(
+                        "the preshared key of {:?} is not in the conf: {}",
+                        w.name.as_str(),
+                        e.message
+                    );
+                    Error { message: why, ..e }
+                })?
+                .expose(),
+        };
+        secrets.insert(key, secret);
+    }
+    Ok(secrets)
+}
+
+/// Opens the store's sealed copy of a preshared key; the identity is read once for many.
+pub(super) fn open_preshared(
+    settings: &Settings,
+    store: &Store,
+    opener: &mut Option<Opener>,
+    key: &PublicKey,
+) -> Result<PresharedKey, Error> {
+    let sealed = store.sealed_keys(key)?.preshared.ok_or_else(|| {
+        Error::new(Kind::BadState, format!("the store has no preshared key for the peer {key}"))
+            .hint("restore the store from a backup")
+    })?;
+    let opener = match opener {
+        Some(opener) => opener,
+        None => opener.insert(Opener::from_file(&settings.identity)?),
+    };
+    Ok(opener.open_preshared(&sealed)?)
+}
+
+/// Whether the conf differs from the store: 1 if it does or cannot be read, else 0. For holders of
+/// the lock: one that does not is remembered.
+pub(super) fn conf_drift(settings: &Settings, store: &Store, hub: &Hub) -> u64 {
+    if known_conf::known(settings, store, hub, 0).is_some() {
+        return 0;
+    }
+    match plan_conf(settings, store, hub, &HashSet::new()) {
+        Ok(plan) if !plan.rewrite.changed => {
+            known_conf::note(settings, store, hub, &plan, plan.mark);
+            0
+        }
+        _ => 1,
+    }
+}
