@@ -101,6 +101,7 @@ fn peak<const N: usize>(all: [&[Sample]; N]) -> f64 {
 /// A hub comes up with all its peers, beside `wg setconf` on an interface that is there.
 fn up(scene: &Scene, hub: &Hub) -> f64 {
     let bare = Interface::new(&scene.backend, 1);
+    let before = available_bytes();
     let mut setconf = || {
         // Both want the same UDP port.
         hub.run("down");
@@ -114,11 +115,8 @@ fn up(scene: &Scene, hub: &Hub) -> f64 {
     assert_eq!(hub.interface.peers(), scene.peers, "up left peers out");
     if scene.is_emulated() {
         // Nothing else runs in that machine: what is missing with the peers is theirs.
-        let full = available_bytes();
-        hub.run("down");
-        let each = available_bytes().saturating_sub(full) / scene.peers;
+        let each = before.saturating_sub(available_bytes()) / scene.peers;
         say(&format!("  {} peers: the kernel holds {each} bytes for each", scene.peers));
-        hub.run("up -q");
     }
     scene.row(("up", &ours), ("wg setconf", &setconf), 1.2, 10_000);
     peak([&ours])
