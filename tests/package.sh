@@ -61,6 +61,9 @@ done
 # 3. A machine for it.
 group=$(findmnt -n -o TARGET -t cgroup2 | head -n 1)/iwas-wg-package-$$
 layer=$(mktemp -d)
+shown=$out/shown
+mkdir "$shown"
+cp "$out"/{first,next}.deb tests/package/life.sh "$shown"/
 init=
 cleanup() {
   trap - EXIT
@@ -80,7 +83,7 @@ mkdir "$group"
 (
   echo "$BASHPID" >"$group"/cgroup.procs
   exec setsid unshare --mount --net --pid --ipc --uts --cgroup --fork \
-    tests/package/boot.sh "$layer" >"$out"/boot.log 2>&1 </dev/null
+    tests/package/boot.sh "$layer" "$shown" >"$out"/boot.log 2>&1 </dev/null
 ) &
 outer=$!
 for _ in {1..100}; do
@@ -98,7 +101,6 @@ done
 [[ $state == running || $state == degraded ]] || die "the machine is $state: $(cat "$out"/boot.log)"
 
 # 4. Its life there.
-cp tests/package/life.sh "$out"/
 inside env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 HOME=/root TERM=dumb \
-  bash "$out"/life.sh "$out"/first.deb "$out"/next.deb </dev/null
+  bash /mnt/life.sh /mnt/first.deb /mnt/next.deb </dev/null
 echo "package.sh: $(stat -c %s "$out"/first.deb) bytes ($profile), $(find "$units" -type f | wc -l) units, all of its life passed"

@@ -15,6 +15,7 @@ use crate::{
     store::{ConfSeen, Hub, Store},
     wgconf::{self, ConfPeerWanted, Secrets},
 };
+use std::thread;
 
 /// More peers of others than this are looked up in the conf itself.
 const FOREIGN_MOST: usize = 1000;
@@ -64,16 +65,18 @@ fn remember(store: &Store, seen: &ConfSeen) {
 }
 
 /// After a commit that added these peers and changed nothing else in the conf: puts them at its
-/// end. `false` if it has to be read for that.
+/// end, and does something else while the disk is at work. `false` if the conf has to be read for
+/// that; whether the other thing was done by then, the caller sees.
 ///
 /// # Errors
-/// Those of the file, which then is as it was.
-pub(super) fn append(
+/// Those of the file, which then is as it was; the other thing was done.
+pub(super) fn append_while(
     settings: &Settings,
     store: &Store,
     hub: &Hub,
     added: &[ConfPeerWanted],
     fresh: &Extras,
+    meanwhile: impl FnOnce(),
 ) -> Result<bool, FsError> {
     let Some(seen) = known(settings, store, hub, 1) else {
         return Ok(false);
@@ -92,7 +95,13 @@ pub(super) fn append(
         }
     }
     let tail = wgconf::appended(added, &secrets);
-    let Some(done) = fsx::append(&settings.conf, &seen.mark, seen.spare.as_ref(), &tail)? else {
+    let (mark, spare) = (seen.mark, seen.spare);
+    let done = thread::scope(|scope| {
+        let writer = scope.spawn(move || fsx::append(&settings.conf, &mark, spare.as_ref(), &tail));
+        meanwhile();
+        writer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    });
+    let Some(done) = done? else {
         return Ok(false);
     };
     remember(store, &ConfSeen { mark: done.mark, spare: done.spare, ..seen });

@@ -185,7 +185,8 @@ pub(super) fn project_with(
 ) -> Result<(), Error> {
     let hub = store.hub()?;
     let conf = rewrite_conf(ctx, settings, store, &hub, &fresh);
-    finish(ctx, settings, store, &hub, conf, difference, fresh)
+    let interface = reach(ctx, settings, &hub, difference, fresh);
+    in_words(ctx, settings, store, &hub, conf.and(interface))
 }
 
 /// After a commit that added these peers and changed nothing else in conf and interface: as
@@ -201,13 +202,18 @@ pub(super) fn project_added(
     fresh: Extras,
 ) -> Result<(), Error> {
     let hub = store.hub()?;
-    let conf = match known_conf::append(settings, store, &hub, added, &fresh) {
+    let difference = Plan { set_peers: added.iter().map(|w| w.peer.clone()).collect(), ..Plan::default() };
+    let mut interface = None;
+    let appended = known_conf::append_while(settings, store, &hub, added, &fresh, || {
+        interface = Some(apply(ctx, settings, &hub, &difference, &fresh));
+    });
+    let conf = match appended {
         Ok(true) => Ok(()),
         Ok(false) => rewrite_conf(ctx, settings, store, &hub, &fresh),
         Err(e) => Err(of_the_conf(e)),
     };
-    let difference = Plan { set_peers: added.iter().map(|w| w.peer.clone()).collect(), ..Plan::default() };
-    finish(ctx, settings, store, &hub, conf, &difference, fresh)
+    let interface = interface.unwrap_or_else(|| reach(ctx, settings, &hub, &difference, fresh));
+    in_words(ctx, settings, store, &hub, conf.and(interface))
 }
 
 fn rewrite_conf(
@@ -222,42 +228,49 @@ fn rewrite_conf(
     plan.save(settings, store, hub)
 }
 
-/// The interface, and one word for what became of both.
-fn finish(
+/// Makes the difference on the interface, once the conf has all preshared keys.
+fn reach(
     ctx: &mut Context<'_>,
     settings: &Settings,
-    store: &Store,
     hub: &Hub,
-    conf: Result<(), Error>,
     difference: &Plan,
     fresh: Extras,
 ) -> Result<(), Error> {
+    if difference.is_empty() {
+        return Ok(());
+    }
     let mut secrets = fresh;
-    // The conf has them all by now. Peers without have nothing more in it that is of our making.
+    // Peers without have nothing in the conf that is of our making.
     if difference.set_peers.iter().any(|p| p.preshared && !secrets.contains_key(&p.public_key)) {
         secrets.extend(extras(settings));
     }
-    let interface =
-        if difference.is_empty() { Ok(()) } else { apply(ctx, settings, hub, difference, &secrets) };
-    match conf.and(interface) {
-        Ok(()) => Ok(()),
-        Err(e) => {
-            let sync = match remaining(ctx, settings, store, hub) {
-                Some(step) => format!("\"iwas-wg sync\" will {step}"),
-                None => "\"iwas-wg sync\" brings them in line".to_owned(),
-            };
-            // What another command of ours would mend, `sync` mends as well.
-            let remedy = match e.hint.filter(|hint| !hint.contains("iwas-wg")) {
-                Some(hint) => format!("{hint}; then {sync}"),
-                None => sync,
-            };
-            Err(Error::new(
-                Kind::Device,
-                format!("the store is committed, but conf or interface is not in line: {}", e.message),
-            )
-            .hint(remedy))
-        }
-    }
+    apply(ctx, settings, hub, difference, &secrets)
+}
+
+/// What became of conf and interface, and what mends them.
+fn in_words(
+    ctx: &Context<'_>,
+    settings: &Settings,
+    store: &Store,
+    hub: &Hub,
+    projected: Result<(), Error>,
+) -> Result<(), Error> {
+    projected.map_err(|e| {
+        let sync = match remaining(ctx, settings, store, hub) {
+            Some(step) => format!("\"iwas-wg sync\" will {step}"),
+            None => "\"iwas-wg sync\" brings them in line".to_owned(),
+        };
+        // What another command of ours would mend, `sync` mends as well.
+        let remedy = match e.hint.filter(|hint| !hint.contains("iwas-wg")) {
+            Some(hint) => format!("{hint}; then {sync}"),
+            None => sync,
+        };
+        Error::new(
+            Kind::Device,
+            format!("the store is committed, but conf or interface is not in line: {}", e.message),
+        )
+        .hint(remedy)
+    })
 }
 
 /// What `sync` has to do now, in a few words; nothing if that cannot be said.

@@ -1,12 +1,12 @@
 //! Reading a userspace `WireGuard` through its control socket, line by line as it answers.
 
-use super::{kernel::Seen, userspace::socket_path};
+use super::{
+    kernel::Seen,
+    userspace::{connect, no_answer},
+};
 use crate::model::{InterfaceName, LivePeer, PrivateKey, PublicKey};
 use jiff::Timestamp;
-use std::{
-    io::{self, BufRead, BufReader, Write},
-    os::unix::net::UnixStream,
-};
+use std::io::{self, BufRead, BufReader, Write};
 use zeroize::{Zeroize, Zeroizing};
 
 /// Reads an interface.
@@ -14,9 +14,10 @@ use zeroize::{Zeroize, Zeroizing};
 /// # Errors
 /// The system's, or the number that the program gives.
 pub(super) fn read(name: &InterfaceName) -> io::Result<Seen> {
-    let mut socket = UnixStream::connect(socket_path(name))?;
-    socket.write_all(b"get=1\n\n")?;
-    parse(BufReader::with_capacity(64 * 1024, socket))
+    let mut socket = connect(name)?;
+    let seen =
+        socket.write_all(b"get=1\n\n").and_then(|()| parse(BufReader::with_capacity(64 * 1024, socket)));
+    seen.map_err(no_answer)
 }
 
 /// Takes an answer in, up to the empty line at its end.

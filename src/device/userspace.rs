@@ -21,11 +21,37 @@ use zeroize::Zeroizing;
 
 const SOCKET_DIR: &str = "/var/run/wireguard";
 const START_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long the program may be silent: for 65,000 peers at once it needs some seconds.
+const PATIENCE: Duration = Duration::from_secs(120);
 const EADDRINUSE: i32 = 98;
 
 /// Path of an interface's control socket.
 pub(super) fn socket_path(name: &InterfaceName) -> PathBuf {
     Path::new(SOCKET_DIR).join(format!("{name}.sock"))
+}
+
+/// The control socket, on which a program that hangs is not waited for with the lock in hand for ever.
+///
+/// # Errors
+/// The system's; what is read or written later fails as [`no_answer`] understands it.
+pub(super) fn connect(name: &InterfaceName) -> io::Result<UnixStream> {
+    connect_to(&socket_path(name), PATIENCE)
+}
+
+fn connect_to(socket: &Path, patience: Duration) -> io::Result<UnixStream> {
+    let socket = UnixStream::connect(socket)?;
+    socket.set_read_timeout(Some(patience))?;
+    socket.set_write_timeout(Some(patience))?;
+    Ok(socket)
+}
+
+/// Puts what the system says of a socket whose time has run out into words for people.
+pub(super) fn no_answer(e: io::Error) -> io::Error {
+    if e.kind() == io::ErrorKind::WouldBlock {
+        io::Error::new(io::ErrorKind::TimedOut, "the program that carries it does not answer")
+    } else {
+        e
+    }
 }
 
 /// Whether a program answers on the control socket.
@@ -155,7 +181,8 @@ pub(super) fn configure(
         return Ok(());
     }
     request.push('\n');
-    let errno = exchange(name, request.as_bytes()).map_err(|e| super::failure(name, action, e))?;
+    let errno = connect(name).and_then(|socket| exchange(socket, request.as_bytes()));
+    let errno = errno.map_err(|e| super::failure(name, action, no_answer(e)))?;
     match (errno, plan.set_port) {
         (0, _) => Ok(()),
         (EADDRINUSE, Some(port)) => Err(DeviceError::PortTaken { port }),
@@ -172,8 +199,7 @@ fn remove<'a>(request: &mut String, keys: impl Iterator<Item = &'a PublicKey>) {
 }
 
 /// Sends a request and returns the number in `errno=`.
-fn exchange(name: &InterfaceName, request: &[u8]) -> io::Result<i32> {
-    let mut socket = UnixStream::connect(socket_path(name))?;
+fn exchange(mut socket: UnixStream, request: &[u8]) -> io::Result<i32> {
     socket.write_all(request)?;
     let mut line = String::new();
     BufReader::new(socket).read_line(&mut line)?;
@@ -192,6 +218,21 @@ fn hex(text: &mut String, bytes: &[u8]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::net::UnixListener;
+
+    #[test]
+    fn a_program_that_hangs_is_not_waited_for_for_ever() {
+        let dir = tempfile::tempdir().expect("directory");
+        let path = dir.path().join("wg0.sock");
+        let _listener = UnixListener::bind(&path).expect("socket");
+        let socket = connect_to(&path, Duration::from_millis(20)).expect("connect");
+        let e = no_answer(exchange(socket, b"set=1\n\n").expect_err("an answer out of nowhere"));
+        let e = super::super::failure(&"wg0".parse().expect("name"), "change", e);
+        assert_eq!(
+            e.to_string(),
+            "cannot change the interface wg0: the program that carries it does not answer"
+        );
+    }
 
     #[test]
     fn programs_are_never_found_in_relative_directories() {

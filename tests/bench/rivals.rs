@@ -11,19 +11,20 @@ use crate::{
 use std::{fs, path::Path, process::Command};
 
 /// The loop, these turns of it, each for the next address: a key, its public half, the interface, a
-/// line in a file. The seconds are those of one turn.
-pub(crate) fn naive(interface: &Interface, dir: &Path, from: usize, turns: usize) -> Sample {
+/// line in a file. `then` is done to the file after each.
+pub(crate) fn naive(interface: &Interface, dir: &Path, from: usize, turns: usize, then: &str) -> Sample {
     const LOOP: &str = r#"
         i=$1; while [ $i -lt $2 ]; do
             ip=10.65.$((i / 250)).$((i % 250 + 1))
             priv=$(wg genkey); pub=$(printf %s "$priv" | wg pubkey)
             wg set "$3" peer "$pub" allowed-ips "$ip/32" persistent-keepalive 25 || exit 1
             printf '\n[Peer]\n# site\nPublicKey = %s\nAllowedIPs = %s/32\n' "$pub" "$ip" >> "$4/naive.conf"
+            $5 "$4/naive.conf"
             i=$((i + 1))
         done"#;
     let mut command = Command::new("sh");
     command.args(["-c", LOOP, "naive", &from.to_string(), &(from + turns).to_string(), &interface.name]);
-    timed(command.arg(dir))
+    timed(command.arg(dir).arg(then))
 }
 
 /// A thousand routers, and one more, by each of them.
@@ -42,7 +43,7 @@ pub(crate) fn all(scene: &Scene, import: &[Sample]) {
         .take(3)
         .map(|_| {
             interface.create();
-            let sample = naive(&interface, &scene.fleet, 0, turns);
+            let sample = naive(&interface, &scene.fleet, 0, turns, ":");
             assert_eq!(interface.peers(), turns, "the naive loop lost peers");
             interface.delete();
             #[expect(clippy::cast_precision_loss, reason = "20 or 1")]

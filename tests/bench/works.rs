@@ -101,6 +101,7 @@ fn peak<const N: usize>(all: [&[Sample]; N]) -> f64 {
 /// A hub comes up with all its peers, beside `wg setconf` on an interface that is there.
 fn up(scene: &Scene, hub: &Hub) -> f64 {
     let bare = Interface::new(&scene.backend, 1);
+    let before = available_bytes();
     let mut setconf = || {
         // Both want the same UDP port.
         hub.run("down");
@@ -114,11 +115,8 @@ fn up(scene: &Scene, hub: &Hub) -> f64 {
     assert_eq!(hub.interface.peers(), scene.peers, "up left peers out");
     if scene.is_emulated() {
         // Nothing else runs in that machine: what is missing with the peers is theirs.
-        let full = available_bytes();
-        hub.run("down");
-        let each = available_bytes().saturating_sub(full) / scene.peers;
+        let each = before.saturating_sub(available_bytes()) / scene.peers;
         say(&format!("  {} peers: the kernel holds {each} bytes for each", scene.peers));
-        hub.run("up -q");
     }
     scene.row(("up", &ours), ("wg setconf", &setconf), 1.2, 10_000);
     peak([&ours])
@@ -189,19 +187,22 @@ fn add(scene: &Scene, hub: &Hub) -> f64 {
         n += 1;
         timed(&mut hub.program(&format!("location add bench-{n} -q")))
     };
-    let [mut full, mut few, mut turns] = [(); 3].map(|()| Vec::new());
+    let [mut full, mut few, mut turns, mut safe] = [(); 4].map(|()| Vec::new());
     for i in 0..count {
         full.push(at(hub));
         few.push(at(&empty));
-        turns.push(rivals::naive(&naive, &scene.fleet, i, 1));
+        turns.push(rivals::naive(&naive, &scene.fleet, 2 * i, 1, ":"));
+        safe.push(rivals::naive(&naive, &scene.fleet, 2 * i + 1, 1, "sync"));
     }
     let after = (hub.interface.peers(), empty.interface.peers());
     assert_eq!(after, (before.0 + count, before.1 + count), "an added peer is not on the interface");
-    assert_eq!(naive.peers(), count);
+    assert_eq!(naive.peers(), 2 * count);
     let blocks = occurrences(fs::File::open(hub.conf()).expect("conf"), "\n[Peer]\n");
     assert_eq!(blocks, scene.peers + count, "an added peer is not in the conf");
     scene.row(("location add", &full), ("location add, empty hub", &few), 2.0, fleet::LARGE);
     scene.row_of_a_moment(("location add, empty hub", &few), ("one turn of the naive loop", &turns), 1.0);
+    // What is added here survives a power cut; so it does there only then.
+    scene.tell(("location add, empty hub", &few), ("one turn, its file synced", &safe), None);
     peak([&full, &few])
 }
 

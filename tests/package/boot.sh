@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Becomes the first process of a small machine: systemd on a layer over this machine's files. Runs in
 # namespaces of its own (tests/package.sh makes them); $1 is a directory for the layer, which lives in
-# memory and goes with the last process.
+# memory and goes with the last process, $2 is shown there as /mnt, wherever it lies here.
 set -euo pipefail
 
 layer=$1
@@ -28,6 +28,8 @@ ln -s /proc/self/fd dev/fd
 mount -t tmpfs tmpfs dev/shm
 mount -t tmpfs -o mode=755 tmpfs run
 mount -t tmpfs tmpfs tmp
+mount --bind "$2" mnt
+mount -o remount,bind,ro mnt
 
 # A machine of its own, that starts what a package asks it to start, and nothing of a hub.
 : >etc/machine-id
