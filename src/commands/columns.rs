@@ -1,5 +1,6 @@
 //! `--columns`: which columns of a table are shown, and in which order.
 
+use super::likeness::similar;
 use crate::{
     error::{Error, Kind},
     output::Table,
@@ -25,9 +26,7 @@ impl Columns {
         let titles = table.titles();
         table.with_columns(&self.columns).map_err(|unknown| {
             let e = Error::new(Kind::Usage, format!("column {unknown:?} is not one of the table"));
-            let likeness = |t: &&String| strsim::jaro_winkler(t, &unknown.to_lowercase());
-            let similar = titles.iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
-            match similar.filter(|t| likeness(t) > 0.8) {
+            match similar(&unknown.to_lowercase(), titles.iter().map(String::as_str)) {
                 Some(title) => e.hint(format!("did you mean {title:?}?")),
                 None => e.hint(format!("use some of {}", titles.join(","))),
             }

@@ -1,5 +1,6 @@
 //! What every command works with: the outside world, the streams and the global flags.
 
+use super::likeness::similar;
 use crate::{
     access::{self, Permission},
     device::{Carrier, Device},
@@ -286,13 +287,8 @@ pub(super) fn require(store: &Store, scope: &Scope, name: &LocationName) -> Resu
     }
     let error = Error::new(Kind::NotFound, format!("there is no location {:?}", name.as_str()));
     let names = store.names(scope)?;
-    let similar = names
-        .iter()
-        .map(|n| (strsim::jaro_winkler(n, name.as_str()), n))
-        .filter(|(likeness, _)| *likeness > 0.8)
-        .max_by(|a, b| a.0.total_cmp(&b.0));
-    Err(match similar {
-        Some((_, n)) => error.hint(format!("did you mean {n:?}?")),
+    Err(match similar(name.as_str(), names.iter().map(String::as_str)) {
+        Some(n) => error.hint(format!("did you mean {n:?}?")),
         None => error.hint("\"iwas-wg location list\" shows all"),
     })
 }

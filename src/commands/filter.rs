@@ -1,5 +1,6 @@
 //! `--org`, `--tag` and `--state`: which locations a listing shows.
 
+use super::likeness::similar;
 use crate::{
     error::{Error, Kind},
     model::{Location, Org, State, location::parse_tag},
@@ -54,8 +55,7 @@ impl Filter {
     pub(super) fn nothing(&self, what: &str, all: &[Location]) -> String {
         let orgs = || all.iter().filter_map(|l| l.org.as_ref().map(Org::as_str));
         let missed = self.org.as_deref().filter(|asked| orgs().all(|o| o != *asked));
-        let likeness = |o: &&str| missed.map_or(0.0, |asked| strsim::jaro_winkler(o, asked));
-        match orgs().max_by(|a, b| likeness(a).total_cmp(&likeness(b))).filter(|o| likeness(o) > 0.8) {
+        match missed.and_then(|asked| similar(asked, orgs())) {
             Some(org) => format!("no {what}; did you mean --org {org:?}?"),
             None => format!("no {what}"),
         }

@@ -24,6 +24,7 @@ mod history;
 mod init;
 mod inventory;
 mod known_conf;
+mod likeness;
 mod location;
 mod making;
 mod past;

@@ -2,7 +2,7 @@
 
 use super::{COLUMNS, Cell, Fault, Location, Raw, exported_key, exported_peer, fault, refuse, tags_text};
 use crate::{
-    commands::context::unforeseen,
+    commands::{context::unforeseen, likeness::similar},
     error::{Error, Kind},
     model::{Description, Org},
     output::json::time,
@@ -37,10 +37,8 @@ fn columns(header: &ByteRecord) -> Result<Vec<usize>, Error> {
     for title in header {
         let title = String::from_utf8_lossy(title);
         let Some(place) = COLUMNS.iter().position(|c| *c == title) else {
-            let likeness = |c: &&str| strsim::jaro_winkler(c, &title.to_lowercase());
-            let similar = COLUMNS.into_iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
             let e = refuse(format!("there is no column {title:?}"));
-            return Err(match similar.filter(|c| likeness(c) > 0.8) {
+            return Err(match similar(&title.to_lowercase(), COLUMNS) {
                 Some(column) => e.hint(format!("did you mean {column:?}?")),
                 None => e,
             });

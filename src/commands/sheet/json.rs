@@ -66,7 +66,7 @@ pub(super) fn read(bytes: &[u8], take: &mut impl FnMut(Result<Raw, Fault>)) -> R
     } else {
         let object = serde_json::from_str::<Object<'_>>(text).map_err(no_json)?;
         if let Some(version) = object.schema_version.filter(|v| *v != SCHEMA_VERSION) {
-            return Err(refuse(format!("the file has schema_version {version}, 1 is known")));
+            return Err(refuse(format!("the file has schema_version {version}, {SCHEMA_VERSION} is known")));
         }
         object.locations
     };
