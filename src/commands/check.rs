@@ -7,7 +7,7 @@ use super::{
     context::require,
     filter::Filter,
     heartbeat::drift,
-    status::{overlay, span},
+    status::{count, overlay, span},
 };
 use crate::{
     access::Permission,
@@ -169,10 +169,7 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
 
 /// Ages and numbers of sites.
 fn sites(args: &Args, found: &mut Findings, all: &[Location], now: Timestamp) -> Counts {
-    let mut counts = Counts::default();
-    for l in all {
-        counts.add(state_of(l));
-    }
+    let counts = count(all);
     // Never seen, disabled and unknown ones are no alarm, and no part of a share.
     let mut seen: Vec<(u64, &Location)> = all
         .iter()

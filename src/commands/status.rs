@@ -12,7 +12,7 @@ use crate::{
     error::Error,
     model::{
         Counts, LiveInterface, LivePeer, Location, LocationName, PublicKey, State, expiry::expires_soon,
-        health::observe,
+        health::observe, location::join_tags,
     },
     output::{
         Column, Table,
@@ -68,10 +68,7 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
         }
     }
     all.retain(|l| fits(l));
-    let mut counts = Counts::default();
-    for l in &all {
-        counts.add(state_of(l));
-    }
+    let counts = count(&all);
     let up = live.as_ref().is_some_and(|l| l.up);
     if ctx.ui.is_json() {
         let port = live.as_ref().and_then(|l| l.listen_port).unwrap_or(settings.listen_port);
@@ -124,6 +121,15 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
         ));
     }
     Ok(Outcome::Done)
+}
+
+/// How many locations are in each state.
+pub(super) fn count(all: &[Location]) -> Counts {
+    let mut counts = Counts::default();
+    for l in all {
+        counts.add(state_of(l));
+    }
+    counts
 }
 
 /// What is under way or ahead for a location.
@@ -212,7 +218,7 @@ fn table(all: &[Location], now: Timestamp) -> Table {
             reading.and_then(|r| r.endpoint.clone()).unwrap_or_default(),
             reading.map(|r| size(r.rx_bytes)).unwrap_or_default(),
             reading.map(|r| size(r.tx_bytes)).unwrap_or_default(),
-            l.tags.iter().map(|(k, v)| format!("{k}={v}")).collect::<Vec<_>>().join(","),
+            join_tags(&l.tags, ","),
             l.public_key.map(|k| k.to_string()).unwrap_or_default(),
         ]);
     }

@@ -145,6 +145,11 @@ impl Location {
     }
 }
 
+/// Tags as text, each `key=value`, with this between them.
+pub fn join_tags(tags: &Tags, between: &str) -> String {
+    tags.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(between)
+}
+
 /// Reads one `KEY=VALUE`.
 ///
 /// # Errors

@@ -22,7 +22,7 @@ pub struct NewPeer<'a> {
     pub key_mode: KeyMode,
 }
 
-/// What `location set` changes; `None` leaves a value as it is.
+/// What is changed of what is said of a location; `None` leaves a value as it is.
 #[derive(Debug, Default)]
 pub struct Edit<'a> {
     /// The owner, or none.
@@ -33,6 +33,18 @@ pub struct Edit<'a> {
     pub tags: Option<&'a Tags>,
     /// The end, or none.
     pub expires_at: Option<Option<Timestamp>>,
+}
+
+impl<'a> Edit<'a> {
+    /// What differs of a location as it was and as it shall be.
+    pub fn between(before: &Location, after: &'a Location) -> Self {
+        Self {
+            org: (after.org != before.org).then_some(after.org.as_ref()),
+            description: (after.description != before.description).then_some(after.description.as_ref()),
+            tags: (after.tags != before.tags).then_some(&after.tags),
+            expires_at: (after.expires_at != before.expires_at).then_some(after.expires_at),
+        }
+    }
 }
 
 const SELECT: &str =

@@ -172,7 +172,7 @@ impl Batch {
                     }
                     change.insert_location(l)?;
                 }
-                Some(before) => change.edit_location(&l.name, &edit(before, l), l.updated_at)?,
+                Some(before) => change.edit_location(&l.name, &Edit::between(before, l), l.updated_at)?,
             }
             if let (Some(peer), Some(ip)) = (peer, l.vpn_ip) {
                 change.take_address(ip)?;
@@ -205,15 +205,6 @@ fn not_stopped(stop: &Stop) -> Result<(), Error> {
             .hint("run the same command again whenever you like"));
     }
     Ok(())
-}
-
-fn edit<'a>(before: &Location, after: &'a Location) -> Edit<'a> {
-    Edit {
-        org: (after.org != before.org).then_some(after.org.as_ref()),
-        description: (after.description != before.description).then_some(after.description.as_ref()),
-        tags: (after.tags != before.tags).then_some(&after.tags),
-        expires_at: (after.expires_at != before.expires_at).then_some(after.expires_at),
-    }
 }
 
 /// Makes, seals and renders on all cores, and tells the locations their keys. Randomness is drawn

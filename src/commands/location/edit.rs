@@ -139,13 +139,7 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
         ..now.clone()
     };
     let change = store.change()?;
-    let edit = Edit {
-        org: (after.org != now.org).then_some(after.org.as_ref()),
-        description: (after.description != now.description).then_some(after.description.as_ref()),
-        tags: (after.tags != now.tags).then_some(&after.tags),
-        expires_at: (after.expires_at != now.expires_at).then_some(after.expires_at),
-    };
-    change.edit_location(&name, &edit, after.updated_at)?;
+    change.edit_location(&name, &Edit::between(&now, &after), after.updated_at)?;
     change.commit(&ctx.deed(Some(&after)))?;
     report(ctx, "updated", false, &after, None, &format!("changed {name}"))?;
     Ok(Outcome::Done)

@@ -4,7 +4,7 @@ use crate::{
     access::Permission,
     commands::{Context, Outcome, columns::Columns, filter::Filter},
     error::Error,
-    model::{Description, Location, Org},
+    model::{Description, Location, Org, location::join_tags},
     output::{
         Column, Table,
         json::{Envelope, LocationList, LocationReport, state_of, time},
@@ -86,7 +86,7 @@ fn row(l: &Location) -> Vec<String> {
         l.vpn_ip.map(|a| a.to_string()).unwrap_or_default(),
         state_of(l).as_str().to_owned(),
         l.key_mode.to_string(),
-        l.tags.iter().map(|(k, v)| format!("{k}={v}")).collect::<Vec<_>>().join(","),
+        join_tags(&l.tags, ","),
         l.description.as_ref().map_or("", Description::as_str).to_owned(),
         l.public_key.map(|k| k.to_string()).unwrap_or_default(),
         l.expires_at.map(time).unwrap_or_default(),

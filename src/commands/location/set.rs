@@ -121,13 +121,7 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
         return Ok(Outcome::Done);
     }
     let change = store.change()?;
-    let edit = Edit {
-        org: (after.org != before.org).then_some(after.org.as_ref()),
-        description: (after.description != before.description).then_some(after.description.as_ref()),
-        tags: (after.tags != before.tags).then_some(&after.tags),
-        expires_at: (after.expires_at != before.expires_at).then_some(after.expires_at),
-    };
-    change.edit_location(&name, &edit, after.updated_at)?;
+    change.edit_location(&name, &Edit::between(&before, &after), after.updated_at)?;
     if wide.is_some() {
         change.set_wider_allowed(&name, &[])?;
     }

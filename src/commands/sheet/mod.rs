@@ -15,7 +15,7 @@ use crate::{
     model::{
         Description, Invalid, KeyMode, Location, LocationName, Org, PublicKey, Tags,
         expiry::parse_expiry,
-        location::{check_tag_key, parse_tag},
+        location::{check_tag_key, join_tags, parse_tag},
     },
 };
 use anyhow::Context as _;
@@ -298,7 +298,7 @@ fn tags_text(tags: &Tags) -> Result<String, Error> {
     if tags.values().any(|v| v.contains(';')) {
         return serde_json::to_string(tags).context("cannot write tags").map_err(unforeseen);
     }
-    Ok(tags.iter().map(|(k, v)| format!("{k}={v}")).collect::<Vec<_>>().join(";"))
+    Ok(join_tags(tags, ";"))
 }
 
 /// What serde says, without the place: it counts from the beginning of the cell or row.

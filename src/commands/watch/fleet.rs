@@ -1,6 +1,9 @@
 //! The fleet between two readings: what is on the interface now, and what has changed.
 
-use super::super::{Context, status::overlay};
+use super::super::{
+    Context,
+    status::{count, overlay, read_live},
+};
 use crate::{
     error::Error,
     model::{Counts, LiveInterface, Location, State, health::transition_time},
@@ -83,7 +86,7 @@ impl Fleet {
     /// last stands until a heartbeat knows better: nobody comes back because the hub is gone.
     fn look(&mut self, settings: &Settings, ctx: &mut Context<'_>) {
         self.read_at = ctx.now();
-        let live = super::super::status::read_live(ctx, settings, &mut || {});
+        let live = read_live(ctx, settings, &mut || {});
         self.is_live = live.is_some();
         if let Some(live) = live {
             self.seen = Some((live, self.read_at));
@@ -116,11 +119,7 @@ impl Fleet {
     }
 
     pub(super) fn counts(&self) -> Counts {
-        let mut counts = Counts::default();
-        for l in &self.locations {
-            counts.add(state_of(l));
-        }
-        counts
+        count(&self.locations)
     }
 }
 
