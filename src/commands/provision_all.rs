@@ -29,7 +29,7 @@ pub(super) fn run(
     endpoint(&settings)?;
     let pool = settings.pool.clone().without(&claimed(&settings, &store, &hub)?);
     let waiting = store.locations(&ctx.scope)?.into_iter().filter(|l| l.public_key.is_none());
-    let mut entries = Vec::new();
+    let (mut entries, mut looked_at) = (Vec::new(), None);
     for before in waiting {
         let mode = asked.unwrap_or(before.key_mode);
         let makes_one = mode != KeyMode::Router && !has_expired(&before, ctx.now());
@@ -42,7 +42,10 @@ pub(super) fn run(
                 return Err(Error::new(Kind::Usage, message)
                     .hint("it is in the script alone: give a --scripts-dir for it"));
             }
-            check_recipients(&settings, request)?;
+            // The recipients are parsed for that: not again for each of thousands.
+            if looked_at.replace(mode) != Some(mode) {
+                check_recipients(&settings, request)?;
+            }
             (after.key_mode, after.updated_at) = (mode, ctx.now());
         }
         entries.push(Entry { before: Some(before), after, key });

@@ -67,16 +67,18 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
             fsx::sweep(dir);
         }
     }
-    if !drifted && !dry_run {
-        conf.save(&settings, &store, &hub)?;
+    if !dry_run {
+        // A disk that takes no conf must not keep the interface from its peers, nor the other way round.
+        // A conf that is right already is only remembered to be so.
+        let saved = conf.save(&settings, &store, &hub);
+        let applied = if plan.is_empty() {
+            Ok(())
+        } else {
+            projection::apply(ctx, &settings, &hub, &plan, &projection::extras(&settings))
+        };
+        saved.and(applied)?;
     }
     if drifted && !dry_run {
-        // A disk that takes no conf must not keep the interface from its peers, nor the other way round.
-        let saved = conf.save(&settings, &store, &hub);
-        let extras = projection::extras(&settings);
-        let applied =
-            if plan.is_empty() { Ok(()) } else { projection::apply(ctx, &settings, &hub, &plan, &extras) };
-        saved.and(applied)?;
         store.record(&ctx.deed(None))?;
     }
     let report = HubChange {
