@@ -7,7 +7,7 @@ use crate::{
     fsx::{self, Draft, Lock},
     output::json::{BackupReport, Envelope},
     settings::Settings,
-    store::{Store, StoreError},
+    store::{Joint, Store, StoreError},
     vault::{Recipients, VaultError, is_sealed},
 };
 use std::{
@@ -85,8 +85,9 @@ fn refuse_foreign(file: &Path) -> Result<(), Error> {
 
 /// Put a backup in the place of the store
 ///
-/// The backup is checked first, and the replaced store is kept beside the new one. Interface and
-/// conf stay as they are until "iwas-wg sync".
+/// The backup is checked first, and the replaced store is kept beside the new one. The audit record
+/// goes on from the end of the replaced store, and this restore is in it. Interface and conf stay
+/// as they are until "iwas-wg sync".
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "Examples:
   iwas-wg restore /var/backups/iwas-wg.db --yes && iwas-wg sync --dry-run")]
@@ -131,13 +132,23 @@ pub(super) fn restore(args: &RestoreArgs, ctx: &mut Context<'_>) -> Result<Outco
     if there && !ctx.confirm(&question, args.yes)? {
         return report(ctx, "unchanged", &args.file, None, "the store stays");
     }
-    let kept = if there { Some(set_aside(ctx, &database)?) } else { None };
+    let old = if there { open_replaced(&database)? } else { None };
+    let next = Draft::begin(&database)?;
+    let deed = ctx.deed(None);
+    let (joint, copies) = Store::prepare_restored(source, next.path(), old.as_ref(), &deed)?;
+    let kept = if there { Some(set_aside(ctx, &database, old)?) } else { None };
     if database.try_exists().unwrap_or(true) {
-        Store::replace_content(&database, source, timeout.max(Duration::from_secs(1)))?;
+        Store::replace_content(&database, next.path(), timeout.max(Duration::from_secs(1)))?;
     } else {
-        Store::create_from(&database, source)?;
+        Store::create_from(&database, next.path())?;
     }
-    Context::store(&settings)?.record(&ctx.deed(None))?;
+    copies.send();
+    if let Some(kept) = kept.as_ref().filter(|_| joint == Joint::Apart) {
+        let kept = kept.display();
+        ctx.ui.warn(&format!(
+            "the audit record is the backup's from now on; that of the replaced store is in {kept}"
+        ));
+    }
     let replaced =
         kept.as_ref().map_or_else(String::new, |kept| format!("; the replaced one is {}", kept.display()));
     let said = format!(
@@ -167,8 +178,17 @@ fn unsealed(ctx: &Context<'_>, settings: &Settings, file: &Path) -> Result<(Opti
     Ok((Some(draft), file.to_owned()))
 }
 
+/// The store that is about to be replaced, with its schema up to date; `None` if it cannot be used.
+fn open_replaced(database: &Path) -> Result<Option<Store>, Error> {
+    match Store::open(database) {
+        Ok(store) => Ok(Some(store)),
+        Err(StoreError::Busy) => Err(StoreError::Busy.into()),
+        Err(_) => Ok(None),
+    }
+}
+
 /// Keeps the store that is about to be replaced: a copy if it can be read, else the file itself.
-fn set_aside(ctx: &Context<'_>, database: &Path) -> Result<PathBuf, Error> {
+fn set_aside(ctx: &Context<'_>, database: &Path, store: Option<Store>) -> Result<PathBuf, Error> {
     let stamp = ctx.now().strftime("%Y%m%dT%H%M%SZ").to_string();
     let mut kept = database.with_extension(format!("db.replaced-{stamp}"));
     for n in 2.. {
@@ -177,22 +197,18 @@ fn set_aside(ctx: &Context<'_>, database: &Path) -> Result<PathBuf, Error> {
         }
         kept = database.with_extension(format!("db.replaced-{stamp}-{n}"));
     }
-    match Store::open_to_read(database) {
-        Ok(store) => {
-            let draft = Draft::begin(&kept)?;
-            store.copy_to(draft.path())?;
-            draft.finish()?;
-        }
-        Err(StoreError::Busy) => return Err(StoreError::Busy.into()),
-        Err(_) => {
-            fsx::rename(database, &kept)?;
-            // A journal left behind would be taken for the new store's.
-            for suffix in ["-wal", "-shm"] {
-                let beside = |path: &Path| PathBuf::from(format!("{}{suffix}", path.display()));
-                if beside(database).exists() {
-                    fsx::rename(&beside(database), &beside(&kept))?;
-                }
-            }
+    if let Some(store) = store {
+        let draft = Draft::begin(&kept)?;
+        store.copy_to(draft.path())?;
+        draft.finish()?;
+        return Ok(kept);
+    }
+    fsx::rename(database, &kept)?;
+    // A journal left behind would be taken for the new store's.
+    for suffix in ["-wal", "-shm"] {
+        let beside = |path: &Path| PathBuf::from(format!("{}{suffix}", path.display()));
+        if beside(database).exists() {
+            fsx::rename(&beside(database), &beside(&kept))?;
         }
     }
     Ok(kept)

@@ -13,9 +13,9 @@ use crate::{
     },
 };
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, Row};
+use rusqlite::{Connection, OptionalExtension, Row, params_from_iter, types::Value};
 use sha2::{Digest, Sha256};
-use std::fmt::Write as _;
+use std::{fmt::Write as _, path::PathBuf};
 
 /// Names the encoding that is hashed; another encoding needs another name.
 const ENCODING: &[u8] = b"iwas-wg audit 1";
@@ -40,6 +40,29 @@ pub struct Broken {
     pub seq: i64,
     /// What is wrong there, in words.
     pub what: &'static str,
+}
+
+/// How the record of a restored store goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Joint {
+    /// From the end of the replaced store.
+    Replaced,
+    /// From the end of the backup: the replaced store has another record, or none that can be read.
+    Apart,
+}
+
+/// Copies of records for syslog, to be sent once the records are durable.
+#[derive(Debug, Default)]
+#[must_use = "a copy that is not sent is lost"]
+pub struct Copies(Vec<(PathBuf, bool, String)>);
+
+impl Copies {
+    /// Sends them; a socket that nobody listens on is no failure.
+    pub fn send(self) {
+        for (socket, is_refusal, line) in self.0 {
+            fsx::syslog(&socket, is_refusal, &line);
+        }
+    }
 }
 
 type Hash = [u8; 32];
@@ -129,16 +152,7 @@ impl Change<'_> {
     /// # Errors
     /// [`StoreError`] if it could not be written.
     pub fn record(&self, deed: &Deed) -> Result<(), StoreError> {
-        let (last, before) = end(&self.tx)?;
-        let record = of_deed(last + 1, deed);
-        let hash = chained(&before, &record);
-        insert(&self.tx, &record, &hash)?;
-        self.tx.prepare_cached("UPDATE audit_end SET seq = ?1, hash = ?2")?.execute((record.seq, hash))?;
-        if let Some(socket) = &deed.copy_to {
-            let copy = (socket.clone(), deed.ending == Ending::Denied, line(&record, &hash));
-            self.copies.borrow_mut().push(copy);
-        }
-        Ok(())
+        append(&self.tx, deed, &mut self.copies.borrow_mut())
     }
 
     /// Makes the change durable together with the record of it.
@@ -169,11 +183,62 @@ impl Change<'_> {
 
     fn finish(self) -> Result<(), StoreError> {
         self.tx.commit()?;
-        for (socket, is_refusal, line) in self.copies.into_inner() {
-            fsx::syslog(&socket, is_refusal, &line);
-        }
+        self.copies.into_inner().send();
         Ok(())
     }
+}
+
+/// Appends a deed to the chain of an open transaction.
+pub(super) fn append(conn: &Connection, deed: &Deed, copies: &mut Copies) -> Result<(), StoreError> {
+    let (last, before) = end(conn)?;
+    let record = of_deed(last + 1, deed);
+    let hash = chained(&before, &record);
+    insert(conn, &record, &hash)?;
+    put_end(conn, record.seq, &hash)?;
+    if let Some(socket) = &deed.copy_to {
+        copies.0.push((socket.clone(), deed.ending == Ending::Denied, line(&record, &hash)));
+    }
+    Ok(())
+}
+
+/// Puts the chain of the replaced store into the place of the backup's, row by row as it is: a
+/// restore neither loses records nor mends a chain that somebody broke.
+///
+/// The backup's own chain stays if it goes through the end of the other one, or begins otherwise:
+/// then it comes from another hub, and its records are in no other place.
+pub(super) fn join(backup: &Connection, replaced: &Connection) -> Result<Joint, StoreError> {
+    let (last, head) = end(replaced)?;
+    let hash_at = |conn: &Connection, seq: i64| {
+        conn.query_row("SELECT hash FROM audit WHERE seq = ?1", [seq], |r| r.get::<_, Hash>(0)).optional()
+    };
+    if hash_at(backup, last)? == Some(head) {
+        return Ok(Joint::Replaced);
+    }
+    // Two hubs that root made in the same second begin with the same record.
+    let hub = |conn: &Connection| {
+        conn.query_row("SELECT public_key FROM hub", [], |r| r.get::<_, Vec<u8>>(0)).optional()
+    };
+    let is_other_hub = hub(backup)? != hub(replaced)?;
+    if end(backup)?.0 > 0 && (is_other_hub || hash_at(backup, 1)? != hash_at(replaced, 1)?) {
+        return Ok(Joint::Apart);
+    }
+    backup.execute("DELETE FROM audit", [])?;
+    let mut rows = replaced.prepare(&format!("SELECT {COLUMNS}, hash FROM audit ORDER BY seq"))?;
+    let mut rows = rows.query([])?;
+    let mut put = backup.prepare(&format!(
+        "INSERT INTO audit ({COLUMNS}, hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"
+    ))?;
+    while let Some(row) = rows.next()? {
+        let values = (0..10).map(|i| row.get::<_, Value>(i)).collect::<Result<Vec<_>, _>>()?;
+        put.execute(params_from_iter(values))?;
+    }
+    put_end(backup, last, &head)?;
+    Ok(Joint::Replaced)
+}
+
+fn put_end(conn: &Connection, seq: i64, hash: &Hash) -> Result<(), StoreError> {
+    conn.prepare_cached("UPDATE audit_end SET seq = ?1, hash = ?2")?.execute((seq, hash))?;
+    Ok(())
 }
 
 fn end(conn: &Connection) -> Result<(i64, Hash), StoreError> {

@@ -4,8 +4,8 @@
 //! one transaction of the store itself, so other processes see the old or the new content and a
 //! crash leaves the old.
 
-use super::{Store, StoreError, connect, migrate};
-use crate::fsx;
+use super::{Copies, Joint, Store, StoreError, audit, connect, migrate};
+use crate::{fsx, model::Deed};
 use rusqlite::{Connection, OpenFlags, backup};
 use std::{
     path::Path,
@@ -35,6 +35,34 @@ impl Store {
             migrate::Found::Empty => Err(StoreError::NotOurs),
             migrate::Found::Ours(version) => check(&conn).map(|()| version),
         }
+    }
+
+    /// Makes the content of a store of the examined backup `from`, in the empty file `to`: its
+    /// schema is up to date, and its record goes on from that of the replaced store and ends with
+    /// this deed. The file takes the place of the store in one step, so a crash loses no record.
+    ///
+    /// # Errors
+    /// [`StoreError`] if reading or writing fails.
+    pub fn prepare_restored(
+        from: &Path,
+        to: &Path,
+        replaced: Option<&Store>,
+        deed: &Deed,
+    ) -> Result<(Joint, Copies), StoreError> {
+        let source = Connection::open_with_flags(from, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        let mut conn = Connection::open_with_flags(to, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        transfer(&source, &mut conn, Duration::from_secs(60))?;
+        conn.query_row("PRAGMA journal_mode = DELETE", [], |_| Ok(()))?;
+        migrate::migrate(&mut conn)?;
+        let tx = conn.transaction()?;
+        let joint = match replaced {
+            Some(replaced) => audit::join(&tx, &replaced.conn)?,
+            None => Joint::Apart,
+        };
+        let mut copies = Copies::default();
+        audit::append(&tx, deed, &mut copies)?;
+        tx.commit()?;
+        Ok((joint, copies))
     }
 
     /// Replaces the content of the store at `path` by that of the examined file `from`.

@@ -21,7 +21,7 @@ mod secrets;
 mod wanted;
 
 pub use addresses::{Choice, Exhausted};
-pub use audit::{Broken, Query};
+pub use audit::{Broken, Copies, Joint, Query};
 pub use conf_seen::ConfSeen;
 pub use history::{Announcement, Past};
 pub use life::SealedKeys;
@@ -257,8 +257,8 @@ impl Store {
 #[derive(Debug)]
 pub struct Change<'a> {
     tx: rusqlite::Transaction<'a>,
-    /// Copies of its records that go to a socket once it is durable, and whether they are refusals.
-    copies: RefCell<Vec<(PathBuf, bool, String)>>,
+    /// Copies of its records that go to a socket once it is durable.
+    copies: RefCell<Copies>,
 }
 
 impl Change<'_> {

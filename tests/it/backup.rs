@@ -97,3 +97,72 @@ fn a_restore_can_be_tried_first() {
     hub.run(&["restore", file.to_str().expect("path"), "-n"]).ok();
     assert_eq!(tree(hub.root()), before);
 }
+
+fn actions(hub: &Hub) -> Vec<String> {
+    let list = hub.run(&["--json", "audit", "list"]).ok().json();
+    let records = list["records"].as_array().expect("records").iter();
+    records.map(|r| r["action"].as_str().expect("action").to_owned()).collect()
+}
+
+#[test]
+fn the_audit_record_goes_on_from_the_end_of_the_replaced_store() {
+    let hub = Hub::up();
+    let file = hub.path("b");
+    let name = file.to_str().expect("path");
+    hub.add("cafe");
+    hub.run(&["backup", name]).ok();
+    hub.run(&["location", "remove", "cafe", "-y"]).ok();
+    let before = actions(&hub);
+    let end = hub.run(&["--json", "audit", "verify"]).ok().json();
+    let end = format!("{}:{}", end["end"]["records"], end["end"]["hash"].as_str().expect("hash"));
+
+    hub.run(&["restore", name, "-y"]).ok();
+    hub.run(&["audit", "verify", "--end", &end]).ok();
+    let after = actions(&hub);
+    assert_eq!(after[..before.len()], before, "records were lost");
+    assert_eq!(after[before.len()..], ["restore"]);
+    // Twice, and from the store that was set aside, which has fewer records.
+    let kept = hub.run(&["--json", "restore", name, "-y"]).ok().json();
+    hub.run(&["restore", kept["replaced"].as_str().expect("kept"), "-y"]).ok();
+    hub.run(&["audit", "verify", "--end", &end]).ok();
+    assert_eq!(actions(&hub)[before.len()..], ["restore", "restore", "restore"]);
+}
+
+#[test]
+fn a_restore_does_not_mend_a_broken_audit_record() {
+    let hub = Hub::up();
+    let file = hub.path("b");
+    hub.run(&["backup", file.to_str().expect("path")]).ok();
+    let store = hub.path("var/lib/iwas-wg/iwas-wg.db");
+    let conn = rusqlite::Connection::open(store).expect("store");
+    conn.execute("UPDATE audit SET user = 'nobody' WHERE seq = 1", []).expect("update");
+    drop(conn);
+    hub.run(&["restore", file.to_str().expect("path"), "-y"]).ok();
+    let run = hub.run(&["audit", "verify"]).code(6);
+    assert_eq!(run.error().0, "iwas-wg: record 1 is not as it was written, or not at its place");
+}
+
+#[test]
+fn a_hub_that_takes_over_from_another_one_has_the_record_of_the_backup() {
+    let old = Hub::up();
+    old.add("cafe");
+    let file = old.path("b");
+    let name = file.to_str().expect("path");
+    old.run(&["backup", name]).ok();
+    let records = actions(&old);
+    let records = &records[..records.len() - 1];
+
+    // An empty place, and a place where another hub has begun a record of its own.
+    let new = Hub::empty();
+    new.random.set(7);
+    new.now.set(new.now.get() + 60);
+    new.run(&["init", "--endpoint", "vpn.example.com"]).ok();
+    let run = new.run(&["restore", name, "-y"]).ok();
+    assert!(run.stderr.contains("the audit record is the backup's from now on"), "{}", run.stderr);
+    assert_eq!(actions(&new), [records, &["restore".to_owned()]].concat());
+    new.run(&["audit", "verify"]).ok();
+    fs::remove_file(new.path("var/lib/iwas-wg/iwas-wg.db")).expect("remove");
+    let run = new.run(&["restore", name, "-y"]).ok();
+    assert!(!run.stderr.contains("warning"), "{}", run.stderr);
+    assert_eq!(actions(&new), [records, &["restore".to_owned()]].concat());
+}
