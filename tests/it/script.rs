@@ -90,7 +90,10 @@ impl Spoke {
 
     /// Runs a script of this site.
     fn run(&self, kind: Kind, router: &mut Router) -> Outcome {
-        router.import(&self.render(kind))
+        let outcome = router.import(&self.render(kind));
+        // Nothing may hang on how a router decides over nil.
+        assert_eq!(outcome.undecided, Vec::<usize>::new(), "{kind}: {outcome:#?}");
+        outcome
     }
 
     /// Runs it and expects that it ends well.

@@ -26,8 +26,8 @@
   :local iwIds [/interface wireguard find where comment=$iwTag]
   :if ([:len $iwIds] = 0) do={ :set iwBad "$iwBad; no interface with the comment $iwTag" }
   :foreach iwI in=$iwIds do={
-    :local iwNow [:tostr [/interface wireguard get $iwI name]]
-    :local iwOwn [:tostr [/interface wireguard get $iwI public-key]]
+    :local iwNow ("" . [/interface wireguard get $iwI name])
+    :local iwOwn ("" . [/interface wireguard get $iwI public-key])
     :put ("iwas-wg: interface $iwNow, port " . [:tostr [/interface wireguard get $iwI listen-port]] . ", MTU " . [:tostr [/interface wireguard get $iwI mtu]])
     :put "iwas-wg: public key $iwOwn"
     :if ([/interface wireguard get $iwI disabled]) do={ :set iwBad "$iwBad; interface $iwNow is disabled" }
@@ -38,12 +38,12 @@
   :local iwPids [/interface wireguard peers find where comment=$iwTag]
   :if ([:len $iwPids] = 0) do={ :set iwBad "$iwBad; no peer with the comment $iwTag" }
   :foreach iwI in=$iwPids do={
-    :local iwTo [:tostr [/interface wireguard peers get $iwI endpoint-address]]
-    :local iwToPort [:tonum [/interface wireguard peers get $iwI endpoint-port]]
+    :local iwTo ("" . [/interface wireguard peers get $iwI endpoint-address])
+    :local iwToPort ("" . [/interface wireguard peers get $iwI endpoint-port])
     :put "iwas-wg: endpoint $iwTo port $iwToPort"
-    :do { :put ("iwas-wg: endpoint in use " . [:tostr [/interface wireguard peers get $iwI current-endpoint-address]]) } on-error={ }
-    :if (($iwTo != $iwEp) or ($iwToPort != $iwPort)) do={ :set iwBad "$iwBad; the endpoint is not $iwEp port $iwPort" }
-    :if ([:tostr [/interface wireguard peers get $iwI public-key]] != $iwPub) do={ :set iwBad "$iwBad; the hub has another public key" }
+    :do { :put ("iwas-wg: endpoint in use " . ("" . [/interface wireguard peers get $iwI current-endpoint-address])) } on-error={ }
+    :if (($iwTo != $iwEp) or ($iwToPort != ("" . $iwPort))) do={ :set iwBad "$iwBad; the endpoint is not $iwEp port $iwPort" }
+    :if (("" . [/interface wireguard peers get $iwI public-key]) != $iwPub) do={ :set iwBad "$iwBad; the hub has another public key" }
     :if ([/interface wireguard peers get $iwI disabled]) do={ :set iwBad "$iwBad; the peer is disabled" }
     :put ("iwas-wg: keepalive " . [:tostr [/interface wireguard peers get $iwI persistent-keepalive]])
     :local iwAge [/interface wireguard peers get $iwI last-handshake]
@@ -58,7 +58,7 @@
   :local iwAids [/ip address find where comment=$iwTag]
   :if ([:len $iwAids] = 0) do={ :set iwBad "$iwBad; no address with the comment $iwTag" }
   :foreach iwI in=$iwAids do={
-    :local iwHas [:tostr [/ip address get $iwI address]]
+    :local iwHas ("" . [/ip address get $iwI address])
     :put "iwas-wg: address $iwHas"
     :if ($iwHas != $iwAddr) do={ :set iwBad "$iwBad; the address is not $iwAddr" }
     :if ([/ip address get $iwI disabled]) do={ :set iwBad "$iwBad; the address is disabled" }
@@ -70,8 +70,8 @@
   :local iwLate false
   :foreach iwI in=[/ip firewall filter find where chain="input" and dynamic=no] do={
     :set iwRow ($iwRow + 1)
-    :local iwAct [:tostr [/ip firewall filter get $iwI action]]
-    :if ([:tostr [/ip firewall filter get $iwI comment]] = $iwTag) do={
+    :local iwAct ("" . [/ip firewall filter get $iwI action])
+    :if (("" . [/ip firewall filter get $iwI comment]) = $iwTag) do={
       :set iwRuleAt $iwRow
       :if ($iwDropAt > 0) do={ :set iwLate true }
       :if ([/ip firewall filter get $iwI disabled]) do={ :set iwBad "$iwBad; a management rule is disabled" }

@@ -26,13 +26,13 @@
   :local iwOld $iwTag
   :local iwBare false
   :foreach iwI in=[/interface find where name=$iwIf] do={
-    :local iwHas [:tostr [/interface get $iwI comment]]
+    :local iwHas ("" . [/interface get $iwI comment])
     :if ($iwHas != $iwTag) do={
 #if known_key
       # The same key under another tag is this very router, renamed on the hub; with no comment at
       # all it is the work of an older script without tags. Both are taken over.
       :foreach iwJ in=[/interface wireguard find where name=$iwIf] do={
-        :if ([:tostr [/interface wireguard get $iwJ public-key]] = $iwMine) do={
+        :if (("" . [/interface wireguard get $iwJ public-key]) = $iwMine) do={
           :if ($iwHas ~ "^iwas-wg:") do={ :set iwOld $iwHas }
           :if ($iwHas = "") do={ :set iwBare true }
         }
@@ -43,18 +43,18 @@
   }
   :if ([:len [/interface wireguard find where comment=$iwTag]] > 1) do={ :error "iwas-wg: several WireGuard interfaces carry the comment $iwTag; keep one. Nothing was changed" }
   :local iwNow $iwIf
-  :foreach iwI in=[/interface wireguard find where comment=$iwTag] do={ :set iwNow [:tostr [/interface wireguard get $iwI name]] }
+  :foreach iwI in=[/interface wireguard find where comment=$iwTag] do={ :set iwNow ("" . [/interface wireguard get $iwI name]) }
 #if keep_key
   :if (([:len [/interface wireguard find where comment=$iwTag]] = 0) and ($iwOld = $iwTag) and (!$iwBare)) do={ :error "iwas-wg: the hub does not keep the private key; make a new one there: iwas-wg peer rotate. Nothing was changed" }
 #end
 #if listen_port
   :foreach iwI in=[/interface wireguard find where listen-port={{listen_port}}] do={
-    :local iwName [:tostr [/interface wireguard get $iwI name]]
+    :local iwName ("" . [/interface wireguard get $iwI name])
     :if ($iwName != $iwNow) do={ :error "iwas-wg: WireGuard interface $iwName has our UDP port; set listen_port = 0 on the hub and render again. Nothing was changed" }
   }
 #end
   :foreach iwI in=[/interface wireguard peers find where interface=$iwNow] do={
-    :local iwHas [:tostr [/interface wireguard peers get $iwI comment]]
+    :local iwHas ("" . [/interface wireguard peers get $iwI comment])
     :local iwOurs (($iwHas = $iwTag) or ($iwHas = $iwOld) or ($iwBare and ($iwHas = "")))
     :if (!$iwOurs) do={ :error "iwas-wg: interface $iwNow has a peer that is not ours (comment: $iwHas); remove it first. Nothing was changed" }
   }
@@ -65,18 +65,18 @@
   :if ($iwBare) do={ :set iwCount [:len [/ip address find where interface=$iwIf]] }
   :if ($iwCount > 1) do={ :error "iwas-wg: several addresses are or would be $iwTag; keep one. Nothing was changed" }
   :foreach iwI in=[/ip address find where address=$iwAddr] do={
-    :local iwHas [:tostr [/ip address get $iwI comment]]
-    :local iwOurs (($iwHas = $iwTag) or ($iwHas = $iwOld) or ($iwBare and ([:tostr [/ip address get $iwI interface]] = $iwIf)))
+    :local iwHas ("" . [/ip address get $iwI comment])
+    :local iwOurs (($iwHas = $iwTag) or ($iwHas = $iwOld) or ($iwBare and (("" . [/ip address get $iwI interface]) = $iwIf)))
     :if (!$iwOurs) do={ :error "iwas-wg: address $iwAddr is in use on another interface; remove it there first. Nothing was changed" }
   }
   # A network of this router that overlaps the VPN's would lose its traffic to the tunnel.
   :local iwClash ""
   :do {
     :foreach iwI in=[/ip address find where disabled=no] do={
-      :local iwHas [:tostr [/ip address get $iwI comment]]
-      :local iwOurs (($iwHas = $iwTag) or ($iwHas = $iwOld) or ($iwBare and ([:tostr [/ip address get $iwI interface]] = $iwIf)))
+      :local iwHas ("" . [/ip address get $iwI comment])
+      :local iwOurs (($iwHas = $iwTag) or ($iwHas = $iwOld) or ($iwBare and (("" . [/ip address get $iwI interface]) = $iwIf)))
       :if (!$iwOurs) do={
-        :set iwHas [:tostr [/ip address get $iwI address]]
+        :set iwHas ("" . [/ip address get $iwI address])
         :local iwCut [:find $iwHas "/"]
         :local iwMask ((255.255.255.255 << (32 - [:tonum [:pick $iwHas ($iwCut + 1) [:len $iwHas]]])) & {{netmask}})
         :if (([:toip [:pick $iwHas 0 $iwCut]] & $iwMask) = ({{network_ip}} & $iwMask)) do={ :set iwClash $iwHas }
@@ -88,7 +88,7 @@
   :foreach iwR in=[:toarray {{routes}}] do={
     :local iwDst [:tostr $iwR]
     :foreach iwI in=[/ip route find where dst-address=$iwDst and dynamic=no] do={
-      :local iwHas [:tostr [/ip route get $iwI comment]]
+      :local iwHas ("" . [/ip route get $iwI comment])
       :if (($iwHas != $iwTag) and ($iwHas != $iwOld)) do={ :error "iwas-wg: there is a route to $iwDst that is not ours; remove it first. Nothing was changed" }
     }
   }
@@ -97,7 +97,7 @@
   :foreach iwR in=[:toarray {{routes6}}] do={
     :local iwDst [:tostr $iwR]
     :foreach iwI in=[/ipv6 route find where dst-address=$iwDst and dynamic=no] do={
-      :local iwHas [:tostr [/ipv6 route get $iwI comment]]
+      :local iwHas ("" . [/ipv6 route get $iwI comment])
       :if (($iwHas != $iwTag) and ($iwHas != $iwOld)) do={ :error "iwas-wg: there is a route to $iwDst that is not ours; remove it first. Nothing was changed" }
     }
   }

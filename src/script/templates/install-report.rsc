@@ -17,7 +17,7 @@
       :if ([/ip service get $iwSid disabled]) do={
         :put "iwas-wg: WARNING service $iwS is disabled; the hub cannot use it"
       } else={
-        :local iwFrom [:tostr [/ip service get $iwSid address]]
+        :local iwFrom ("" . [:tostr [/ip service get $iwSid address]])
         :if ([:len $iwFrom] > 0) do={ :put "iwas-wg: WARNING service $iwS accepts only $iwFrom; see that the hub ($iwHub) is among them" }
       }
     } on-error={ }
@@ -28,7 +28,7 @@
   :local iwSay "iwas-wg: configured, but NO HANDSHAKE after 40s - check outbound UDP to $iwEp port $iwPort, the clock and the hub"
   :local iwWait true
 #if !private_key
-  :local iwOwn [:tostr [/interface wireguard get $iwId public-key]]
+  :local iwOwn ("" . [/interface wireguard get $iwId public-key])
   :if ($iwOwn != $iwMine) do={
     :set iwWait false
     :set iwSay ("iwas-wg: configured, but NO HANDSHAKE: the hub knows another key; run there: iwas-wg peer rotate " . {{name}} . " --public-key $iwOwn")
@@ -63,7 +63,7 @@
   }
 #else
   # 4. The hub learns this router's key by hand; the private key never leaves the router.
-  :local iwOwn [:tostr [/interface wireguard get $iwId public-key]]
+  :local iwOwn ("" . [/interface wireguard get $iwId public-key])
   :put "iwas-wg: public key of this router: $iwOwn"
   :local iwSay ("iwas-wg: configured, but NO HANDSHAKE yet: run on the hub: iwas-wg peer provision " . {{name}} . " --public-key $iwOwn")
 #end

@@ -1,4 +1,7 @@
 #- Second part of the block that install-look.rsc opens: what is not as wanted is changed.
+#- A property that was never set may be nil, and a comparison with nil is neither true nor false: no
+#- branch runs. So text is read as ("" . [... get ...]), which is text in any case, and what is no
+#- text is used only after :typeof has said what it is.
   # 2. From here on things change. A second run finds them as wanted and changes nothing.
   :local iwDid false
   :local iwFresh false
@@ -33,13 +36,13 @@
     :set iwDid true
   }
   :local iwId [:pick [/interface wireguard find where comment=$iwTag] 0]
-  :if ([:tostr [/interface wireguard get $iwId name]] != $iwIf) do={
+  :if (("" . [/interface wireguard get $iwId name]) != $iwIf) do={
     /interface wireguard set $iwId name=$iwIf
     :put "iwas-wg: interface $iwNow renamed to $iwIf"
     :set iwDid true
   }
 #if private_key
-  :if ([:tostr [/interface wireguard get $iwId public-key]] != $iwMine) do={
+  :if (("" . [/interface wireguard get $iwId public-key]) != $iwMine) do={
     /interface wireguard set $iwId private-key=$iwKey
     :put "iwas-wg: private key set"
     :set iwDid true
@@ -66,32 +69,35 @@
 #if !psk
   # A preshared key cannot be unset by every version: the peer is made anew without.
   :foreach iwI in=[/interface wireguard peers find where comment=$iwTag] do={
-    :if ([:len [:tostr [/interface wireguard peers get $iwI preshared-key]]] = 44) do={ /interface wireguard peers remove $iwI }
+    :if ([:len ("" . [/interface wireguard peers get $iwI preshared-key])] = 44) do={ /interface wireguard peers remove $iwI }
   }
 #end
   :if ([:len [/interface wireguard peers find where comment=$iwTag]] = 0) do={
+    # All in one statement: a peer without endpoint and keepalive would never call.
 #if psk
-    /interface wireguard peers add interface=$iwIf public-key=$iwPub preshared-key=$iwPsk allowed-address=$iwAllow comment=$iwTag
+    /interface wireguard peers add interface=$iwIf public-key=$iwPub preshared-key=$iwPsk allowed-address=$iwAllow \
+      endpoint-address=$iwEp endpoint-port=$iwPort persistent-keepalive={{keepalive}} comment=$iwTag
 #else
-    /interface wireguard peers add interface=$iwIf public-key=$iwPub allowed-address=$iwAllow comment=$iwTag
+    /interface wireguard peers add interface=$iwIf public-key=$iwPub allowed-address=$iwAllow \
+      endpoint-address=$iwEp endpoint-port=$iwPort persistent-keepalive={{keepalive}} comment=$iwTag
 #end
     :put "iwas-wg: peer added"
     :set iwDid true
     :set iwNew true
   }
   :local iwPeer [:pick [/interface wireguard peers find where comment=$iwTag] 0]
-  :if ([:tostr [/interface wireguard peers get $iwPeer interface]] != $iwIf) do={
+  :if (("" . [/interface wireguard peers get $iwPeer interface]) != $iwIf) do={
     /interface wireguard peers set $iwPeer interface=$iwIf
     :set iwDid true
   }
-  :if ([:tostr [/interface wireguard peers get $iwPeer public-key]] != $iwPub) do={
+  :if (("" . [/interface wireguard peers get $iwPeer public-key]) != $iwPub) do={
     /interface wireguard peers set $iwPeer public-key=$iwPub
     :put "iwas-wg: public key of the hub set"
     :set iwDid true
     :set iwFresh true
   }
 #if psk
-  :if ([:tostr [/interface wireguard peers get $iwPeer preshared-key]] != $iwPsk) do={
+  :if (("" . [/interface wireguard peers get $iwPeer preshared-key]) != $iwPsk) do={
     /interface wireguard peers set $iwPeer preshared-key=$iwPsk
     :put "iwas-wg: preshared key set"
     :set iwDid true
@@ -99,40 +105,32 @@
   }
 #end
   # A list reads back joined with semicolons.
-  :local iwHave [:tostr [/interface wireguard peers get $iwPeer allowed-address]]
+  :local iwHave ("" . [:tostr [/interface wireguard peers get $iwPeer allowed-address]])
   :if (($iwHave != $iwAllow) and ($iwHave != $iwAllowList)) do={
     /interface wireguard peers set $iwPeer allowed-address=$iwAllow
     :put "iwas-wg: allowed addresses set to $iwAllow"
     :set iwDid true
   }
-  :if ([:tostr [/interface wireguard peers get $iwPeer endpoint-address]] != $iwEp) do={
+  :if (("" . [/interface wireguard peers get $iwPeer endpoint-address]) != $iwEp) do={
     /interface wireguard peers set $iwPeer endpoint-address=$iwEp
     :put "iwas-wg: endpoint set to $iwEp"
     :set iwDid true
     :set iwFresh true
   }
-  :if ([:tonum [/interface wireguard peers get $iwPeer endpoint-port]] != $iwPort) do={
+  :if (("" . [/interface wireguard peers get $iwPeer endpoint-port]) != ("" . $iwPort)) do={
     /interface wireguard peers set $iwPeer endpoint-port=$iwPort
     :put "iwas-wg: endpoint port set"
     :set iwDid true
     :set iwFresh true
   }
-  :local iwKeep [:totime [/interface wireguard peers get $iwPeer persistent-keepalive]]
-#if keepalive
+  :local iwKeep 0s
+  :local iwHas [/interface wireguard peers get $iwPeer persistent-keepalive]
+  :if ([:typeof $iwHas] = "time") do={ :set iwKeep $iwHas }
   :if ($iwKeep != {{keepalive}}) do={
     /interface wireguard peers set $iwPeer persistent-keepalive={{keepalive}}
     :put "iwas-wg: keepalive set"
     :set iwDid true
   }
-#else
-  :if ([:typeof $iwKeep] = "time") do={
-    :if ($iwKeep > 0s) do={
-      /interface wireguard peers set $iwPeer persistent-keepalive=0s
-      :put "iwas-wg: keepalive turned off"
-      :set iwDid true
-    }
-  }
-#end
   :if ([/interface wireguard peers get $iwPeer disabled]) do={
     /interface wireguard peers set $iwPeer disabled=no
     :put "iwas-wg: peer enabled"
@@ -144,16 +142,16 @@
     :set iwDid true
   }
   :local iwAid [:pick [/ip address find where comment=$iwTag] 0]
-  :if ([:tostr [/ip address get $iwAid address]] != $iwAddr) do={
+  :if (("" . [/ip address get $iwAid address]) != $iwAddr) do={
     /ip address set $iwAid address=$iwAddr network=$iwNet
     :put "iwas-wg: address set to $iwAddr"
     :set iwDid true
   }
-  :if ([:tostr [/ip address get $iwAid network]] != $iwNet) do={
+  :if (("" . [/ip address get $iwAid network]) != $iwNet) do={
     /ip address set $iwAid network=$iwNet
     :set iwDid true
   }
-  :if ([:tostr [/ip address get $iwAid interface]] != $iwIf) do={
+  :if (("" . [/ip address get $iwAid interface]) != $iwIf) do={
     /ip address set $iwAid interface=$iwIf
     :set iwDid true
   }
@@ -165,7 +163,7 @@
   # Routes of ours that are no longer wanted go, the wanted ones come.
   :local iwWant {{routes_marked}}
   :foreach iwI in=[/ip route find where comment=$iwTag] do={
-    :local iwDst [:tostr [/ip route get $iwI dst-address]]
+    :local iwDst ("" . [/ip route get $iwI dst-address])
     :if ([:typeof [:find $iwWant ",$iwDst,"]] = "nil") do={
       /ip route remove $iwI
       :put "iwas-wg: route to $iwDst removed"
@@ -177,7 +175,7 @@
     :local iwDst [:tostr $iwR]
     :local iwThere false
     :foreach iwI in=[/ip route find where comment=$iwTag] do={
-      :if ([:tostr [/ip route get $iwI dst-address]] = $iwDst) do={ :set iwThere true }
+      :if (("" . [/ip route get $iwI dst-address]) = $iwDst) do={ :set iwThere true }
     }
     :if (!$iwThere) do={
       /ip route add dst-address=$iwDst gateway=$iwIf comment=$iwTag
@@ -189,7 +187,7 @@
   :do {
     :local iwWant {{routes6_marked}}
     :foreach iwI in=[/ipv6 route find where comment=$iwTag] do={
-      :local iwDst [:tostr [/ipv6 route get $iwI dst-address]]
+      :local iwDst ("" . [/ipv6 route get $iwI dst-address])
       :if ([:typeof [:find $iwWant ",$iwDst,"]] = "nil") do={
         /ipv6 route remove $iwI
         :put "iwas-wg: route to $iwDst removed"
@@ -201,7 +199,7 @@
       :local iwDst [:tostr $iwR]
       :local iwThere false
       :foreach iwI in=[/ipv6 route find where comment=$iwTag] do={
-        :if ([:tostr [/ipv6 route get $iwI dst-address]] = $iwDst) do={ :set iwThere true }
+        :if (("" . [/ipv6 route get $iwI dst-address]) = $iwDst) do={ :set iwThere true }
       }
       :if (!$iwThere) do={
         /ipv6 route add dst-address=$iwDst gateway=$iwIf comment=$iwTag
@@ -216,10 +214,10 @@
   :local iwGood 0
   :local iwShut false
   :foreach iwI in=[/ip firewall filter find where chain="input" and dynamic=no] do={
-    :local iwAct [:tostr [/ip firewall filter get $iwI action]]
-    :if ([:tostr [/ip firewall filter get $iwI comment]] = $iwTag) do={
-      :local iwIs ($iwAct . " " . [:tostr [/ip firewall filter get $iwI in-interface]] . " " . [:tostr [/ip firewall filter get $iwI src-address]])
-      :set iwIs ($iwIs . " " . [:tostr [/ip firewall filter get $iwI protocol]] . " " . [:tostr [/ip firewall filter get $iwI dst-port]])
+    :local iwAct ("" . [/ip firewall filter get $iwI action])
+    :if (("" . [/ip firewall filter get $iwI comment]) = $iwTag) do={
+      :local iwIs ($iwAct . " " . ("" . [/ip firewall filter get $iwI in-interface]) . " " . ("" . [/ip firewall filter get $iwI src-address]))
+      :set iwIs ($iwIs . " " . ("" . [/ip firewall filter get $iwI protocol]) . " " . ("" . [/ip firewall filter get $iwI dst-port]))
       :if ([/ip firewall filter get $iwI disabled]) do={ :set iwIs "" }
       :if ($iwShut) do={ :set iwIs "" }
 #if management_icmp
@@ -270,7 +268,7 @@
     :set iwDid true
   }
   :local iwWid [:pick [/tool netwatch find where comment=$iwTag] 0]
-  :if (([:tostr [/tool netwatch get $iwWid down-script]] != $iwDog) or ([:tostr [/tool netwatch get $iwWid host]] != $iwHub)) do={
+  :if ((("" . [/tool netwatch get $iwWid down-script]) != $iwDog) or (("" . [/tool netwatch get $iwWid host]) != $iwHub)) do={
     /tool netwatch set $iwWid host={{hub_ip}} down-script=$iwDog
     :put "iwas-wg: watchdog updated"
     :set iwDid true

@@ -32,12 +32,12 @@
   :local iwOld $iwTag
   :local iwBare false
   :foreach iwI in=[/interface find where name=$iwIf] do={
-    :local iwHas [:tostr [/interface get $iwI comment]]
+    :local iwHas ("" . [/interface get $iwI comment])
     :if ($iwHas != $iwTag) do={
       # The same key under another tag is this very router, renamed on the hub; with no comment at
       # all it is the work of an older script without tags. Both are taken over.
       :foreach iwJ in=[/interface wireguard find where name=$iwIf] do={
-        :if ([:tostr [/interface wireguard get $iwJ public-key]] = $iwMine) do={
+        :if (("" . [/interface wireguard get $iwJ public-key]) = $iwMine) do={
           :if ($iwHas ~ "^iwas-wg:") do={ :set iwOld $iwHas }
           :if ($iwHas = "") do={ :set iwBare true }
         }
@@ -47,13 +47,13 @@
   }
   :if ([:len [/interface wireguard find where comment=$iwTag]] > 1) do={ :error "iwas-wg: several WireGuard interfaces carry the comment $iwTag; keep one. Nothing was changed" }
   :local iwNow $iwIf
-  :foreach iwI in=[/interface wireguard find where comment=$iwTag] do={ :set iwNow [:tostr [/interface wireguard get $iwI name]] }
+  :foreach iwI in=[/interface wireguard find where comment=$iwTag] do={ :set iwNow ("" . [/interface wireguard get $iwI name]) }
   :foreach iwI in=[/interface wireguard find where listen-port=51820] do={
-    :local iwName [:tostr [/interface wireguard get $iwI name]]
+    :local iwName ("" . [/interface wireguard get $iwI name])
     :if ($iwName != $iwNow) do={ :error "iwas-wg: WireGuard interface $iwName has our UDP port; set listen_port = 0 on the hub and render again. Nothing was changed" }
   }
   :foreach iwI in=[/interface wireguard peers find where interface=$iwNow] do={
-    :local iwHas [:tostr [/interface wireguard peers get $iwI comment]]
+    :local iwHas ("" . [/interface wireguard peers get $iwI comment])
     :local iwOurs (($iwHas = $iwTag) or ($iwHas = $iwOld) or ($iwBare and ($iwHas = "")))
     :if (!$iwOurs) do={ :error "iwas-wg: interface $iwNow has a peer that is not ours (comment: $iwHas); remove it first. Nothing was changed" }
   }
@@ -64,18 +64,18 @@
   :if ($iwBare) do={ :set iwCount [:len [/ip address find where interface=$iwIf]] }
   :if ($iwCount > 1) do={ :error "iwas-wg: several addresses are or would be $iwTag; keep one. Nothing was changed" }
   :foreach iwI in=[/ip address find where address=$iwAddr] do={
-    :local iwHas [:tostr [/ip address get $iwI comment]]
-    :local iwOurs (($iwHas = $iwTag) or ($iwHas = $iwOld) or ($iwBare and ([:tostr [/ip address get $iwI interface]] = $iwIf)))
+    :local iwHas ("" . [/ip address get $iwI comment])
+    :local iwOurs (($iwHas = $iwTag) or ($iwHas = $iwOld) or ($iwBare and (("" . [/ip address get $iwI interface]) = $iwIf)))
     :if (!$iwOurs) do={ :error "iwas-wg: address $iwAddr is in use on another interface; remove it there first. Nothing was changed" }
   }
   # A network of this router that overlaps the VPN's would lose its traffic to the tunnel.
   :local iwClash ""
   :do {
     :foreach iwI in=[/ip address find where disabled=no] do={
-      :local iwHas [:tostr [/ip address get $iwI comment]]
-      :local iwOurs (($iwHas = $iwTag) or ($iwHas = $iwOld) or ($iwBare and ([:tostr [/ip address get $iwI interface]] = $iwIf)))
+      :local iwHas ("" . [/ip address get $iwI comment])
+      :local iwOurs (($iwHas = $iwTag) or ($iwHas = $iwOld) or ($iwBare and (("" . [/ip address get $iwI interface]) = $iwIf)))
       :if (!$iwOurs) do={
-        :set iwHas [:tostr [/ip address get $iwI address]]
+        :set iwHas ("" . [/ip address get $iwI address])
         :local iwCut [:find $iwHas "/"]
         :local iwMask ((255.255.255.255 << (32 - [:tonum [:pick $iwHas ($iwCut + 1) [:len $iwHas]]])) & 255.255.255.0)
         :if (([:toip [:pick $iwHas 0 $iwCut]] & $iwMask) = (10.0.0.0 & $iwMask)) do={ :set iwClash $iwHas }
@@ -86,14 +86,14 @@
   :foreach iwR in=[:toarray "192.168.50.0/24"] do={
     :local iwDst [:tostr $iwR]
     :foreach iwI in=[/ip route find where dst-address=$iwDst and dynamic=no] do={
-      :local iwHas [:tostr [/ip route get $iwI comment]]
+      :local iwHas ("" . [/ip route get $iwI comment])
       :if (($iwHas != $iwTag) and ($iwHas != $iwOld)) do={ :error "iwas-wg: there is a route to $iwDst that is not ours; remove it first. Nothing was changed" }
     }
   }
   :foreach iwR in=[:toarray "fd00:50::/64"] do={
     :local iwDst [:tostr $iwR]
     :foreach iwI in=[/ipv6 route find where dst-address=$iwDst and dynamic=no] do={
-      :local iwHas [:tostr [/ipv6 route get $iwI comment]]
+      :local iwHas ("" . [/ipv6 route get $iwI comment])
       :if (($iwHas != $iwTag) and ($iwHas != $iwOld)) do={ :error "iwas-wg: there is a route to $iwDst that is not ours; remove it first. Nothing was changed" }
     }
   }
@@ -126,12 +126,12 @@
     :set iwDid true
   }
   :local iwId [:pick [/interface wireguard find where comment=$iwTag] 0]
-  :if ([:tostr [/interface wireguard get $iwId name]] != $iwIf) do={
+  :if (("" . [/interface wireguard get $iwId name]) != $iwIf) do={
     /interface wireguard set $iwId name=$iwIf
     :put "iwas-wg: interface $iwNow renamed to $iwIf"
     :set iwDid true
   }
-  :if ([:tostr [/interface wireguard get $iwId public-key]] != $iwMine) do={
+  :if (("" . [/interface wireguard get $iwId public-key]) != $iwMine) do={
     /interface wireguard set $iwId private-key=$iwKey
     :put "iwas-wg: private key set"
     :set iwDid true
@@ -153,48 +153,52 @@
     :set iwDid true
   }
   :if ([:len [/interface wireguard peers find where comment=$iwTag]] = 0) do={
-    /interface wireguard peers add interface=$iwIf public-key=$iwPub preshared-key=$iwPsk allowed-address=$iwAllow comment=$iwTag
+    # All in one statement: a peer without endpoint and keepalive would never call.
+    /interface wireguard peers add interface=$iwIf public-key=$iwPub preshared-key=$iwPsk allowed-address=$iwAllow \
+      endpoint-address=$iwEp endpoint-port=$iwPort persistent-keepalive=25s comment=$iwTag
     :put "iwas-wg: peer added"
     :set iwDid true
     :set iwNew true
   }
   :local iwPeer [:pick [/interface wireguard peers find where comment=$iwTag] 0]
-  :if ([:tostr [/interface wireguard peers get $iwPeer interface]] != $iwIf) do={
+  :if (("" . [/interface wireguard peers get $iwPeer interface]) != $iwIf) do={
     /interface wireguard peers set $iwPeer interface=$iwIf
     :set iwDid true
   }
-  :if ([:tostr [/interface wireguard peers get $iwPeer public-key]] != $iwPub) do={
+  :if (("" . [/interface wireguard peers get $iwPeer public-key]) != $iwPub) do={
     /interface wireguard peers set $iwPeer public-key=$iwPub
     :put "iwas-wg: public key of the hub set"
     :set iwDid true
     :set iwFresh true
   }
-  :if ([:tostr [/interface wireguard peers get $iwPeer preshared-key]] != $iwPsk) do={
+  :if (("" . [/interface wireguard peers get $iwPeer preshared-key]) != $iwPsk) do={
     /interface wireguard peers set $iwPeer preshared-key=$iwPsk
     :put "iwas-wg: preshared key set"
     :set iwDid true
     :set iwFresh true
   }
   # A list reads back joined with semicolons.
-  :local iwHave [:tostr [/interface wireguard peers get $iwPeer allowed-address]]
+  :local iwHave ("" . [:tostr [/interface wireguard peers get $iwPeer allowed-address]])
   :if (($iwHave != $iwAllow) and ($iwHave != $iwAllowList)) do={
     /interface wireguard peers set $iwPeer allowed-address=$iwAllow
     :put "iwas-wg: allowed addresses set to $iwAllow"
     :set iwDid true
   }
-  :if ([:tostr [/interface wireguard peers get $iwPeer endpoint-address]] != $iwEp) do={
+  :if (("" . [/interface wireguard peers get $iwPeer endpoint-address]) != $iwEp) do={
     /interface wireguard peers set $iwPeer endpoint-address=$iwEp
     :put "iwas-wg: endpoint set to $iwEp"
     :set iwDid true
     :set iwFresh true
   }
-  :if ([:tonum [/interface wireguard peers get $iwPeer endpoint-port]] != $iwPort) do={
+  :if (("" . [/interface wireguard peers get $iwPeer endpoint-port]) != ("" . $iwPort)) do={
     /interface wireguard peers set $iwPeer endpoint-port=$iwPort
     :put "iwas-wg: endpoint port set"
     :set iwDid true
     :set iwFresh true
   }
-  :local iwKeep [:totime [/interface wireguard peers get $iwPeer persistent-keepalive]]
+  :local iwKeep 0s
+  :local iwHas [/interface wireguard peers get $iwPeer persistent-keepalive]
+  :if ([:typeof $iwHas] = "time") do={ :set iwKeep $iwHas }
   :if ($iwKeep != 25s) do={
     /interface wireguard peers set $iwPeer persistent-keepalive=25s
     :put "iwas-wg: keepalive set"
@@ -211,16 +215,16 @@
     :set iwDid true
   }
   :local iwAid [:pick [/ip address find where comment=$iwTag] 0]
-  :if ([:tostr [/ip address get $iwAid address]] != $iwAddr) do={
+  :if (("" . [/ip address get $iwAid address]) != $iwAddr) do={
     /ip address set $iwAid address=$iwAddr network=$iwNet
     :put "iwas-wg: address set to $iwAddr"
     :set iwDid true
   }
-  :if ([:tostr [/ip address get $iwAid network]] != $iwNet) do={
+  :if (("" . [/ip address get $iwAid network]) != $iwNet) do={
     /ip address set $iwAid network=$iwNet
     :set iwDid true
   }
-  :if ([:tostr [/ip address get $iwAid interface]] != $iwIf) do={
+  :if (("" . [/ip address get $iwAid interface]) != $iwIf) do={
     /ip address set $iwAid interface=$iwIf
     :set iwDid true
   }
@@ -232,7 +236,7 @@
   # Routes of ours that are no longer wanted go, the wanted ones come.
   :local iwWant ",192.168.50.0/24,"
   :foreach iwI in=[/ip route find where comment=$iwTag] do={
-    :local iwDst [:tostr [/ip route get $iwI dst-address]]
+    :local iwDst ("" . [/ip route get $iwI dst-address])
     :if ([:typeof [:find $iwWant ",$iwDst,"]] = "nil") do={
       /ip route remove $iwI
       :put "iwas-wg: route to $iwDst removed"
@@ -243,7 +247,7 @@
     :local iwDst [:tostr $iwR]
     :local iwThere false
     :foreach iwI in=[/ip route find where comment=$iwTag] do={
-      :if ([:tostr [/ip route get $iwI dst-address]] = $iwDst) do={ :set iwThere true }
+      :if (("" . [/ip route get $iwI dst-address]) = $iwDst) do={ :set iwThere true }
     }
     :if (!$iwThere) do={
       /ip route add dst-address=$iwDst gateway=$iwIf comment=$iwTag
@@ -254,7 +258,7 @@
   :do {
     :local iwWant ",fd00:50::/64,"
     :foreach iwI in=[/ipv6 route find where comment=$iwTag] do={
-      :local iwDst [:tostr [/ipv6 route get $iwI dst-address]]
+      :local iwDst ("" . [/ipv6 route get $iwI dst-address])
       :if ([:typeof [:find $iwWant ",$iwDst,"]] = "nil") do={
         /ipv6 route remove $iwI
         :put "iwas-wg: route to $iwDst removed"
@@ -265,7 +269,7 @@
       :local iwDst [:tostr $iwR]
       :local iwThere false
       :foreach iwI in=[/ipv6 route find where comment=$iwTag] do={
-        :if ([:tostr [/ipv6 route get $iwI dst-address]] = $iwDst) do={ :set iwThere true }
+        :if (("" . [/ipv6 route get $iwI dst-address]) = $iwDst) do={ :set iwThere true }
       }
       :if (!$iwThere) do={
         /ipv6 route add dst-address=$iwDst gateway=$iwIf comment=$iwTag
@@ -278,10 +282,10 @@
   :local iwGood 0
   :local iwShut false
   :foreach iwI in=[/ip firewall filter find where chain="input" and dynamic=no] do={
-    :local iwAct [:tostr [/ip firewall filter get $iwI action]]
-    :if ([:tostr [/ip firewall filter get $iwI comment]] = $iwTag) do={
-      :local iwIs ($iwAct . " " . [:tostr [/ip firewall filter get $iwI in-interface]] . " " . [:tostr [/ip firewall filter get $iwI src-address]])
-      :set iwIs ($iwIs . " " . [:tostr [/ip firewall filter get $iwI protocol]] . " " . [:tostr [/ip firewall filter get $iwI dst-port]])
+    :local iwAct ("" . [/ip firewall filter get $iwI action])
+    :if (("" . [/ip firewall filter get $iwI comment]) = $iwTag) do={
+      :local iwIs ($iwAct . " " . ("" . [/ip firewall filter get $iwI in-interface]) . " " . ("" . [/ip firewall filter get $iwI src-address]))
+      :set iwIs ($iwIs . " " . ("" . [/ip firewall filter get $iwI protocol]) . " " . ("" . [/ip firewall filter get $iwI dst-port]))
       :if ([/ip firewall filter get $iwI disabled]) do={ :set iwIs "" }
       :if ($iwShut) do={ :set iwIs "" }
       :if ($iwIs = "accept $iwIf $iwHub icmp ") do={ :set iwGood ($iwGood + 1) }
@@ -316,7 +320,7 @@
     :set iwDid true
   }
   :local iwWid [:pick [/tool netwatch find where comment=$iwTag] 0]
-  :if (([:tostr [/tool netwatch get $iwWid down-script]] != $iwDog) or ([:tostr [/tool netwatch get $iwWid host]] != $iwHub)) do={
+  :if ((("" . [/tool netwatch get $iwWid down-script]) != $iwDog) or (("" . [/tool netwatch get $iwWid host]) != $iwHub)) do={
     /tool netwatch set $iwWid host=10.0.0.1 down-script=$iwDog
     :put "iwas-wg: watchdog updated"
     :set iwDid true
@@ -335,7 +339,7 @@
       :if ([/ip service get $iwSid disabled]) do={
         :put "iwas-wg: WARNING service $iwS is disabled; the hub cannot use it"
       } else={
-        :local iwFrom [:tostr [/ip service get $iwSid address]]
+        :local iwFrom ("" . [:tostr [/ip service get $iwSid address]])
         :if ([:len $iwFrom] > 0) do={ :put "iwas-wg: WARNING service $iwS accepts only $iwFrom; see that the hub ($iwHub) is among them" }
       }
     } on-error={ }

@@ -12,7 +12,7 @@
   :local iwIf "wireguard-iwas"
   # 1. Look before touching anything.
   :foreach iwI in=[/interface find where name=$iwIf] do={
-    :local iwHas [:tostr [/interface get $iwI comment]]
+    :local iwHas ("" . [/interface get $iwI comment])
     :if ($iwHas != $iwTag) do={
       :local iwOurs false
       :if ((!$iwOurs) and ([:len [/interface wireguard find where comment=$iwTag]] = 0)) do={ :error "iwas-wg: interface $iwIf is not ours (comment: $iwHas). Nothing was removed" }
@@ -22,27 +22,27 @@
   :local iwNext "$iwTag next key"
   :local iwBad ""
   :foreach iwI in=[/interface wireguard find where comment=$iwTag] do={
-    :local iwNow [:tostr [/interface wireguard get $iwI name]]
+    :local iwNow ("" . [/interface wireguard get $iwI name])
     :foreach iwJ in=[/interface wireguard peers find where interface=$iwNow] do={
-      :if ([:tostr [/interface wireguard peers get $iwJ comment]] != $iwTag) do={ :set iwBad "a peer" }
+      :if (("" . [/interface wireguard peers get $iwJ comment]) != $iwTag) do={ :set iwBad "a peer" }
     }
     :foreach iwJ in=[/ip address find where interface=$iwNow] do={
-      :if ([:tostr [/ip address get $iwJ comment]] != $iwTag) do={ :set iwBad "an address" }
+      :if (("" . [/ip address get $iwJ comment]) != $iwTag) do={ :set iwBad "an address" }
     }
     :foreach iwJ in=[/ip route find where gateway=$iwNow and dynamic=no] do={
-      :if ([:tostr [/ip route get $iwJ comment]] != $iwTag) do={ :set iwBad "a route" }
+      :if (("" . [/ip route get $iwJ comment]) != $iwTag) do={ :set iwBad "a route" }
     }
     :foreach iwJ in=[/ip firewall filter find where in-interface=$iwNow and dynamic=no] do={
-      :if ([:tostr [/ip firewall filter get $iwJ comment]] != $iwTag) do={ :set iwBad "a firewall rule" }
+      :if (("" . [/ip firewall filter get $iwJ comment]) != $iwTag) do={ :set iwBad "a firewall rule" }
     }
     :foreach iwJ in=[/ip firewall filter find where out-interface=$iwNow and dynamic=no] do={
-      :if ([:tostr [/ip firewall filter get $iwJ comment]] != $iwTag) do={ :set iwBad "a firewall rule" }
+      :if (("" . [/ip firewall filter get $iwJ comment]) != $iwTag) do={ :set iwBad "a firewall rule" }
     }
     :foreach iwJ in=[/ip firewall nat find where out-interface=$iwNow and dynamic=no] do={
-      :if ([:tostr [/ip firewall nat get $iwJ comment]] != $iwTag) do={ :set iwBad "a NAT rule" }
+      :if (("" . [/ip firewall nat get $iwJ comment]) != $iwTag) do={ :set iwBad "a NAT rule" }
     }
     :foreach iwJ in=[/interface list member find where interface=$iwNow and dynamic=no] do={
-      :if ([:tostr [/interface list member get $iwJ comment]] != $iwTag) do={ :set iwBad "an interface list" }
+      :if (("" . [/interface list member get $iwJ comment]) != $iwTag) do={ :set iwBad "an interface list" }
     }
     :if ($iwBad != "") do={ :error "iwas-wg: $iwBad uses interface $iwNow and is not ours; take it off first. Nothing was removed" }
   }

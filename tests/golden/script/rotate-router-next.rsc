@@ -22,9 +22,9 @@
   :if ([:len [/interface wireguard peers find where comment=$iwTag]] != 1) do={ :error "iwas-wg: this router has no peer with the comment $iwTag; run the install script instead. Nothing was changed" }
   :local iwId [:pick [/interface wireguard find where comment=$iwTag] 0]
   :local iwPeer [:pick [/interface wireguard peers find where comment=$iwTag] 0]
-  :local iwOwn [:tostr [/interface wireguard get $iwId public-key]]
+  :local iwOwn ("" . [/interface wireguard get $iwId public-key])
   :local iwOldKey [:tostr [/interface wireguard get $iwId private-key]]
-  :local iwOldPsk [:tostr [/interface wireguard peers get $iwPeer preshared-key]]
+  :local iwOldPsk ("" . [/interface wireguard peers get $iwPeer preshared-key])
   :if ([:len $iwOldPsk] != 44) do={ :set iwOldPsk "" }
   :local iwSay ""
   :local iwTurn true
@@ -33,7 +33,7 @@
   :local iwNext "$iwTag next key"
   :if ($iwOwn = $iwMine) do={ :set iwKey $iwOldKey }
   :foreach iwI in=[/interface wireguard find where comment=$iwNext] do={
-    :local iwHas [:tostr [/interface wireguard get $iwI public-key]]
+    :local iwHas ("" . [/interface wireguard get $iwI public-key])
     :if ($iwHas = $iwMine) do={ :set iwKey [:tostr [/interface wireguard get $iwI private-key]] }
     # Left over from the last rotation.
     :if ($iwHas = $iwOwn) do={ /interface wireguard remove $iwI }
@@ -51,11 +51,12 @@
   :if ($iwTurn) do={
     :if (([:len $iwOldKey] != 44) or ([:len $iwKey] != 44)) do={ :error "iwas-wg: this account may not read the present key to keep it; use one with the policy sensitive. Nothing was changed" }
     # A peer without preshared key is made anew from this: not every version can unset one.
-    :local iwName [:tostr [/interface wireguard get $iwId name]]
-    :local iwPub [:tostr [/interface wireguard peers get $iwPeer public-key]]
-    :local iwEp [:tostr [/interface wireguard peers get $iwPeer endpoint-address]]
+    :local iwName ("" . [/interface wireguard get $iwId name])
+    :local iwPub ("" . [/interface wireguard peers get $iwPeer public-key])
+    :local iwEp ("" . [/interface wireguard peers get $iwPeer endpoint-address])
     :local iwPort [:tonum [/interface wireguard peers get $iwPeer endpoint-port]]
-    :local iwKeep [:totime [/interface wireguard peers get $iwPeer persistent-keepalive]]
+    :if ([:typeof $iwPort] != "num") do={ :set iwPort 0 }
+    :local iwKeep [/interface wireguard peers get $iwPeer persistent-keepalive]
     :if ([:typeof $iwKeep] != "time") do={ :set iwKeep 0s }
     :local iwAllow ""
     :foreach iwI in=[/interface wireguard peers get $iwPeer allowed-address] do={ :set iwAllow "$iwAllow,$iwI" }

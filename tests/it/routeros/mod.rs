@@ -25,6 +25,8 @@ pub(crate) struct Outcome {
     pub(crate) error: Option<(usize, String)>,
     /// Changes made.
     pub(crate) writes: usize,
+    /// Lines of conditions that were nil, so that neither branch ran.
+    pub(crate) undecided: Vec<usize>,
 }
 
 impl Outcome {
@@ -58,13 +60,14 @@ impl Router {
         let syntax = file.error.map(|e| (e.line, e.text));
         // Version 6 reads and runs line by line.
         if syntax.is_some() && !self.version.starts_with("6.") {
-            return Outcome { output: Vec::new(), error: syntax, writes: 0 };
+            return Outcome { output: Vec::new(), error: syntax, writes: 0, undecided: Vec::new() };
         }
         let mut run = run::Run::new(self);
         let result = run.file(&file.statements);
         let output = std::mem::take(&mut run.output);
+        let undecided = std::mem::take(&mut run.undecided);
         let error = result.err().map(|stop| (stop.line, stop.text)).or(syntax);
-        Outcome { output, error, writes: self.writes - before }
+        Outcome { output, error, writes: self.writes - before, undecided }
     }
 
     /// Netwatch notices that the hub is gone and runs its scripts, without the right to read keys.

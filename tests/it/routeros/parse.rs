@@ -385,6 +385,7 @@ impl Parser<'_> {
             (".", Op::Concat),
             ("+", Op::Plus),
             ("-", Op::Minus),
+            ("in ", Op::In),
         ];
         let mut left = self.operand(in_where)?;
         let mut first = None;

@@ -20,6 +20,8 @@ type Ran<T> = Result<T, Stop>;
 pub(super) struct Run<'r> {
     pub(super) router: &'r mut Router,
     pub(super) output: Vec<String>,
+    /// Lines of the conditions that were nil.
+    pub(super) undecided: Vec<usize>,
     scopes: Vec<HashMap<String, Value>>,
     /// Row that `where` looks at.
     looking_at: Option<Row>,
@@ -30,7 +32,15 @@ pub(super) struct Run<'r> {
 
 impl<'r> Run<'r> {
     pub(super) fn new(router: &'r mut Router) -> Self {
-        Self { router, output: Vec::new(), scopes: Vec::new(), looking_at: None, steps: 0, line: 0 }
+        Self {
+            router,
+            output: Vec::new(),
+            undecided: Vec::new(),
+            scopes: Vec::new(),
+            looking_at: None,
+            steps: 0,
+            line: 0,
+        }
     }
 
     /// Every line of a file is a scope of its own.
@@ -80,6 +90,11 @@ impl<'r> Run<'r> {
     fn expr(&mut self, expr: &Expr) -> Ran<Value> {
         Ok(match expr {
             Expr::Literal(value) => value.clone(),
+            // A lone variable is no concatenation: it may stay nil.
+            Expr::Text(parts) if parts.len() == 1 => match self.expr(&parts[0])? {
+                Value::Nil => Value::Nil,
+                value => Value::Str(value.to_string()),
+            },
             Expr::Text(parts) => {
                 let mut text = String::new();
                 for part in parts {
@@ -108,7 +123,7 @@ impl<'r> Run<'r> {
             }
             Expr::Not(inner) => {
                 let truth = self.expr(inner)?.truth();
-                Value::Bool(!self.or_fail(truth)?)
+                self.or_fail(truth)?.map_or(Value::Nil, |truth| Value::Bool(!truth))
             }
             Expr::Binary(op, left, right) => {
                 let (a, mut b) = (self.expr(left)?, self.expr(right)?);
@@ -197,12 +212,14 @@ impl<'r> Run<'r> {
         };
         match command.name.as_str() {
             ":if" => {
-                let condition = self.condition(command)?;
-                self.body(command, if condition { "do" } else { "else" })?;
+                // Of nil neither branch runs.
+                if let Some(condition) = self.condition(command)? {
+                    self.body(command, if condition { "do" } else { "else" })?;
+                }
                 return Ok(Value::Nil);
             }
             ":while" => {
-                while self.condition(command)? {
+                while self.condition(command)? == Some(true) {
                     self.body(command, "do")?;
                     self.steps += 1;
                     if self.steps > 200_000 {
@@ -261,6 +278,7 @@ impl<'r> Run<'r> {
                 Value::Time(t) => self.router.delay(t),
                 _ => return self.fail("bad delay"),
             },
+            ":len" | ":tostr" | ":tonum" | ":totime" | ":toip" | ":toarray" | ":find" if first.is_nil() => {}
             ":len" => {
                 return Ok(Value::Num(match first {
                     Value::Str(s) => number(s.len()),
@@ -303,10 +321,16 @@ impl<'r> Run<'r> {
         Ok(Value::Nil)
     }
 
-    fn condition(&mut self, command: &Command) -> Ran<bool> {
+    /// The condition of a command; `None` where it is nil, which is noted: no script of ours may
+    /// come to that, whichever way a router decides then.
+    fn condition(&mut self, command: &Command) -> Ran<Option<bool>> {
         let Some(Arg::Positional(condition)) = command.args.first() else { return self.fail("no condition") };
         let truth = self.expr(condition)?.truth();
-        self.or_fail(truth)
+        let truth = self.or_fail(truth)?;
+        if truth.is_none() {
+            self.undecided.push(command.line);
+        }
+        Ok(truth)
     }
 
     fn pick(&mut self, from: &Value, args: &[Value]) -> Ran<Value> {
@@ -394,7 +418,7 @@ impl<'r> Run<'r> {
                 let result = self.expr(condition);
                 self.looking_at = outer;
                 let truth = result?.truth();
-                hit = self.or_fail(truth)?;
+                hit = self.or_fail(truth)? == Some(true);
             }
             if hit {
                 found.push(Value::Id(id));

@@ -143,15 +143,11 @@ impl Router {
 
     /// Where packets to this address go by the router's own addresses: the longest prefix wins.
     pub(crate) fn interface_to(&self, destination: Ipv4Addr) -> Option<String> {
-        let inside = |network: Ipv4Addr, length: u8| {
-            let mask = u32::MAX.checked_shl(32 - u32::from(length)).unwrap_or(0);
-            u32::from(network) & mask == u32::from(destination) & mask
-        };
         let connected = self.rows_of("ip address").filter_map(|r| {
             let (address, length) = value::prefix(&r.get("address").to_string())?;
             // A /32 leads to its network, as on a point-to-point link.
             let network = if length == 32 { r.get("network").to_string().parse().ok()? } else { address };
-            inside(network, length).then(|| (length, r.get("interface").to_string()))
+            value::inside(destination, network, length).then(|| (length, r.get("interface").to_string()))
         });
         connected.max_by_key(|(length, _)| *length).map(|(_, interface)| interface)
     }

@@ -1,7 +1,9 @@
 //! Values of the router's language: their types, their text, and how they compare.
 //!
-//! Where the real behaviour is not known, the stricter one is modelled, so that a script that
-//! passes here does not lean on luck.
+//! Where the real behaviour is not known, the one that hurts us is modelled, so that a script that
+//! passes here does not lean on luck: a property that a row lacks is nil, whatever is made of nil is
+//! nil again (only a string that something is appended to stays one), and no comparison with it is
+//! true or false.
 
 use std::{
     fmt,
@@ -63,12 +65,18 @@ impl Value {
         }
     }
 
-    /// A condition must be a truth value; anything else stops the script.
-    pub(super) fn truth(&self) -> Result<bool, String> {
+    /// A condition must be a truth value; nil is neither true nor false, anything else stops the
+    /// script.
+    pub(super) fn truth(&self) -> Result<Option<bool>, String> {
         match self {
-            Self::Bool(b) => Ok(*b),
+            Self::Bool(b) => Ok(Some(*b)),
+            Self::Nil => Ok(None),
             _ => Err("conditional not boolean".into()),
         }
+    }
+
+    pub(super) fn is_nil(&self) -> bool {
+        *self == Self::Nil
     }
 
     pub(super) fn items(self) -> Vec<Value> {
@@ -103,6 +111,12 @@ impl fmt::Display for Value {
 pub(super) fn prefix(s: &str) -> Option<(Ipv4Addr, u8)> {
     let (address, length) = s.split_once('/')?;
     Some((address.parse().ok()?, length.parse().ok().filter(|n| *n <= 32)?))
+}
+
+/// Whether an address is in a network.
+pub(super) fn inside(address: Ipv4Addr, network: Ipv4Addr, length: u8) -> bool {
+    let mask = u32::MAX.checked_shl(32 - u32::from(length)).unwrap_or(0);
+    u32::from(address) & mask == u32::from(network) & mask
 }
 
 /// `a.b.c.d/n` or the same of IPv6.
@@ -147,6 +161,7 @@ pub(super) enum Op {
     Differs,
     Less,
     Greater,
+    In,
     Matches,
     NotMatches,
     Concat,
@@ -160,14 +175,21 @@ pub(super) enum Op {
 pub(super) fn apply(op: Op, a: &Value, b: &Value) -> Result<Value, String> {
     use Value::{Bool, Ip, Num, Time};
     let mismatch = || format!("cannot apply {op:?} to {} and {}", a.type_name(), b.type_name());
+    let both = |f: fn(bool, bool) -> bool| -> Result<Value, String> {
+        Ok(a.truth()?.zip(b.truth()?).map_or(Value::Nil, |(x, y)| Bool(f(x, y))))
+    };
+    let compares = matches!(op, Op::Equal | Op::Differs | Op::Less | Op::Greater | Op::Matches | Op::In);
     Ok(match (op, a, b) {
-        (Op::Or, _, _) => Bool(a.truth()? | b.truth()?),
-        (Op::And, _, _) => Bool(a.truth()? & b.truth()?),
+        (Op::Or, _, _) => both(|x, y| x | y)?,
+        (Op::And, _, _) => both(|x, y| x & y)?,
+        _ if compares && (a.is_nil() || b.is_nil()) => Value::Nil,
+        (Op::Concat, Value::Nil, Value::Nil) => Value::Nil,
         (Op::Equal, _, _) => Bool(a == b),
         (Op::Differs, _, _) => Bool(a != b),
         (Op::Less, Num(x), Num(y)) | (Op::Less, Time(x), Time(y)) => Bool(x < y),
         (Op::Greater, Num(x), Num(y)) | (Op::Greater, Time(x), Time(y)) => Bool(x > y),
         (Op::Matches, _, Value::Str(pattern)) => Bool(matches(&a.to_string(), pattern)?),
+        (Op::In, Ip(x), Value::Prefix(y, n)) => Bool(inside(*x, *y, *n)),
         (Op::NotMatches, _, _) => return Err("cannot invert string".into()),
         (Op::Concat, _, _) => Value::str(format!("{a}{b}")),
         (Op::Plus, Num(x), Num(y)) => Num(x + y),

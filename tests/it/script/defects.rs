@@ -19,6 +19,9 @@ fn complaints(script: &str) -> Vec<String> {
                 complaints.push(format!("router {n}: {}", outcome.last()));
             }
         }
+        for line in first.undecided.iter().chain(&second.undecided) {
+            complaints.push(format!("router {n}, line {line}: the condition is nil"));
+        }
         if second.writes > 0 || router.export() != installed {
             complaints.push(format!("router {n}: the second run changed something"));
         }
@@ -43,7 +46,7 @@ fn the_script_itself_is_without_fault() {
 #[test]
 fn every_defect_is_noticed() {
     let good = Spoke::new().render(Install);
-    let defects: [(&str, &str, &str, &str); 26] = [
+    let defects: [(&str, &str, &str, &str); 27] = [
         // What the linter misses.
         ("inverted match", "\"^iwas-wg:\"", "\"^iwas-wg:\"", ""),
         (
@@ -66,8 +69,8 @@ fn every_defect_is_noticed() {
         // What it finds too.
         (
             "unknown parameter",
-            "allowed-address=$iwAllow comment",
-            "allowed-ips=$iwAllow comment",
+            "allowed-address=$iwAllow \\\n",
+            "allowed-ips=$iwAllow \\\n",
             "expected end of command",
         ),
         (
@@ -78,8 +81,8 @@ fn every_defect_is_noticed() {
         ),
         (
             "missing parameter",
-            "public-key=$iwPub allowed-address=$iwAllow comment",
-            "public-key=$iwPub comment",
+            "public-key=$iwPub allowed-address=$iwAllow \\\n",
+            "public-key=$iwPub \\\n",
             "missing value(s)",
         ),
         ("unknown menu", "/ip address add", "/ip adress add", "bad command name"),
@@ -87,6 +90,13 @@ fn every_defect_is_noticed() {
         ("extra brace", "  :log info $iwSay\n", "  :log info $iwSay }\n", ""),
         ("unclosed quote", "\"iwas-wg: peer added\"", "\"iwas-wg: peer added", ""),
         ("raw dollar", "iwas-wg: peer added\"", "iwas-wg: peer added$\"", "bad variable name"),
+        // What a router makes of nil is not settled: the old text of the script leaned on it.
+        (
+            "comparison with nil",
+            "(\"\" . [/interface wireguard peers get $iwI preshared-key])",
+            "[:tostr [/interface wireguard peers get $iwI preshared-key]]",
+            "is nil",
+        ),
         ("unknown escape", "iwas-wg: peer added", "iwas-wg: \\q added", "bad escape"),
         ("lower-case escape", "iwas-wg: peer added", "iwas-wg: \\c3 added", "bad escape"),
         ("unquoted key", ":local iwPub \"", ":local iwPub ", ""),
@@ -119,6 +129,22 @@ fn every_defect_is_noticed() {
         assert!(!found.is_empty(), "{defect} was not noticed");
         assert!(found.iter().any(|c| c.contains(expected)), "{defect}: {found:#?}");
     }
+}
+
+/// The peer that is made without endpoint and keepalive, and a comparison with what it then lacks.
+#[test]
+fn a_keepalive_that_hangs_on_a_comparison_with_nil_is_noticed() {
+    let good = Spoke::new().render(Install);
+    let (before, rest) = good.split_once("  :local iwKeep 0s\n").expect("the keepalive");
+    let (_, after) = rest.split_once("  :if ($iwKeep != 25s)").expect("its comparison");
+    let read = "[/interface wireguard peers get $iwPeer persistent-keepalive]";
+    let bad = format!("{before}  :local iwKeep [:totime {read}]\n  :if ($iwKeep != 25s){after}");
+    let bad = bad
+        .replace("endpoint-address=$iwEp endpoint-port=$iwPort persistent-keepalive=25s comment", "comment");
+    assert_eq!(bad.matches("persistent-keepalive=25s").count(), 1);
+    let found = complaints(&bad);
+    assert!(found.iter().any(|c| c.contains("NO HANDSHAKE")), "{found:#?}");
+    assert!(found.iter().any(|c| c.ends_with("the condition is nil")), "{found:#?}");
 }
 
 /// It only shows where the branch runs: on a router that was renamed on the hub.
@@ -158,6 +184,18 @@ fn the_model_behaves_as_measured() {
     assert_eq!(run(":put [:len [/ip address find where address=\"192.168.88.1/24\"]]").1, "1");
     assert_eq!(run(":put [/ip address get [find where comment=\"x\"] address]").1, "no such item");
     assert_eq!(run("/ip address remove [find where comment=\"x\"]\n:put \"ok\"").1, "ok");
+    // A comparison with nil is neither true nor false, whatever it was made of; only a string stays.
+    for nil in ["[:tostr $iwX]", "[:tonum $iwX]", "\"$iwX\"", "(!$iwX)", "($iwX and true)", "[:len $iwX]"] {
+        let text = format!(
+            "{{\n:local iwX [:find \"a\" \"b\"]\n:put \"neither\"\n:if ({nil} = \"\") do={{ :put \"do\" }} else={{ :put \"else\" }}\n}}"
+        );
+        assert_eq!(run(&text).1, "neither", "{nil}");
+    }
+    assert_eq!(run("{\n:local iwX\n:if ((\"\" . $iwX) = \"\") do={ :put \"do\" }\n}").1, "do");
+    assert_eq!(
+        run(":put [:typeof [/ip address get [find where address=\"203.0.113.77/24\"] comment]]").1,
+        "nil"
+    );
     // A variable named like a property makes every row match.
     assert_eq!(run("{\n:local name \"x\"\n:put [:len [/ip service find where name=$name]]\n}").1, "5");
     // Locals do not survive the line; a block is one scope.

@@ -124,7 +124,7 @@ fn a_run_that_broke_off_anywhere_is_mended_by_the_next() {
     spoke.options.routes = vec!["192.168.50.0/24".parse().expect("net")];
     let [_, mut clean] = routers();
     let writes = spoke.run_well(Install, &mut clean).writes;
-    assert!(writes > 8);
+    assert!(writes > 6, "{writes}");
     for broken_at in 0..writes {
         let [_, mut router] = routers();
         router.fail_write = Some(broken_at);
