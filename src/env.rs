@@ -7,7 +7,7 @@ mod who;
 
 use crate::{
     device::{Devices, SystemDevices},
-    model::Caller,
+    model::{Boot, Caller},
 };
 use jiff::Timestamp;
 use std::{
@@ -21,6 +21,12 @@ use zeroize::Zeroizing;
 pub trait Clock {
     /// The present moment.
     fn now(&self) -> Timestamp;
+
+    /// How long the machine has been running, on a clock that cannot be set; `None` where there is
+    /// no such clock.
+    fn boot(&self) -> Option<Boot> {
+        None
+    }
 }
 
 /// Where randomness comes from.
@@ -148,6 +154,12 @@ struct SystemClock;
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
         Timestamp::now()
+    }
+
+    fn boot(&self) -> Option<Boot> {
+        let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+        let seconds = rustix::time::clock_gettime(rustix::time::ClockId::Boottime).tv_sec;
+        Some(Boot { id: id.trim().to_owned(), seconds })
     }
 }
 

@@ -7,7 +7,7 @@ use crate::{
     env::Env,
     error::{Error, Kind},
     fsx::Lock,
-    model::{Location, LocationName, PresharedKey, PrivateKey, Rules, Scope},
+    model::{ClockReading, Location, LocationName, PresharedKey, PrivateKey, Rules, Scope, Verdict},
     output::{Color, Style, Ui},
     settings::{Backend, Places, Settings},
     store::{Store, StoreError},
@@ -114,6 +114,19 @@ impl<'a> Context<'a> {
     pub fn now(&self) -> Timestamp {
         let now = self.env.clock.now();
         Timestamp::from_second(now.as_second()).unwrap_or(now)
+    }
+
+    /// What the clock says, and the clock beside it that cannot be set.
+    pub(super) fn clock(&self) -> ClockReading {
+        ClockReading { at: self.now(), boot: self.env.clock.boot() }
+    }
+
+    /// Whether the clock can be believed. While it cannot, nothing ends that only the clock says.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub(super) fn judge_clock(&self, store: &Store) -> Result<Verdict, Error> {
+        Ok(store.clock()?.judge(&self.clock()))
     }
 
     /// From now on a wish to end is in `env.stop`, and ends nothing by itself.

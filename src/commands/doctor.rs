@@ -1,6 +1,6 @@
 //! `iwas-wg doctor`: what is wrong on this hub, and the command that mends it.
 
-use super::{Context, Outcome, projection};
+use super::{Context, Outcome, projection, upkeep};
 use crate::{
     access::Permission,
     device::DeviceError,
@@ -330,11 +330,17 @@ fn sites(found: &mut Findings, store: &Store, scope: &Scope) -> Result<(), Error
 
 fn heartbeat(ctx: &Context<'_>, found: &mut Findings, store: &Store) -> Result<(), Error> {
     let remedy = "run \"iwas-wg heartbeat\" from cron every 2 minutes (examples/iwas-wg.cron)";
+    if let Some(jump) = ctx.judge_clock(store)?.jump() {
+        found.fault("clock", upkeep::jump_warning(jump), "timedatectl set-ntp true");
+    }
     match store.heartbeat_at()? {
         None => found.warning("heartbeat", "there never was one", remedy),
         Some(at) => {
             let age = ctx.now().as_second() - at.as_second();
-            if age > 600 {
+            if age < -600 {
+                let message = format!("the last one was {} s ahead of the clock", -age);
+                found.fault("heartbeat", message, "timedatectl set-ntp true");
+            } else if age > 600 {
                 found.fault("heartbeat", format!("the last one was {age} s ago"), remedy);
             } else {
                 found.ok("heartbeat", format!("the last one was {age} s ago"));

@@ -8,7 +8,7 @@ use crate::{
     error::{Error, Kind},
     fsx,
     model::{
-        Counts, LiveInterface, LivePeer, PublicKey, Scope,
+        ClockReading, Counts, LiveInterface, LivePeer, PublicKey, Reading, Scope, State, Verdict,
         health::observe,
         plan::{self, WantedPeer},
         record::{Announced, Moment, advance},
@@ -44,6 +44,10 @@ use std::{
 /// program that is told all changes, as JSON on its standard input; if it fails, it is told them
 /// again by the next heartbeat. With heartbeat.confirm, a change is announced only once so many
 /// heartbeats in a row have seen it.
+///
+/// If the clock jumped since the last heartbeat, as the kernel's clock since the start of the
+/// machine shows it, the heartbeat warns and writes nothing: no location expires, no new key is
+/// given up and no history is deleted. A second heartbeat that sees the same time believes it.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "Examples:
   */2 * * * * root iwas-wg heartbeat
@@ -75,16 +79,18 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
         Error::new(Kind::Device, format!("there is no interface {}", settings.interface))
             .hint("run \"iwas-wg up\"")
     })?;
+    let verdict = ctx.judge_clock(&store)?;
     let before = store.changes();
     let live = upkeep::tend(ctx, &settings, &mut store, &mut *device, live)
         .map_err(|e| if e.kind == Kind::Failed { e.as_kind(Kind::Device) } else { e })?;
     if store.changes() != before {
         watched = store.watched();
     }
-    let now = ctx.now();
+    let now = ctx.clock();
     let metrics_file = args.metrics_file.as_ref().or(settings.metrics_file.as_ref());
     let mut metrics = metrics_file.map(|_| Metrics::new());
-    let pass = look(&settings, &mut store, watched?, &live, now, &mut metrics)?;
+    let pass = look(&settings, &mut store, watched?, &live, (&now, verdict), &mut metrics)?;
+    let now = now.at;
     let drift = drift_after(&settings, &store, &live, &pass)?;
     let (held, _) = store.held_addresses(&settings.pool)?;
     let pool = (held, settings.pool.capacity().0);
@@ -103,7 +109,9 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
             settings.interface
         ));
     }
-    if pass.from_the_future > 0 {
+    if let Some(jump) = verdict.jump() {
+        ctx.ui.warn(&upkeep::jump_warning(jump));
+    } else if pass.from_the_future > 0 {
         ctx.ui.warn(&future_warning(pass.from_the_future));
     }
     for t in &pass.changes {
@@ -140,15 +148,35 @@ struct Pass {
     others: Vec<PublicKey>,
 }
 
-/// Reads every peer and writes what is new, in one transaction.
+impl Pass {
+    /// Counts a peer as the last heartbeat saw it.
+    fn keep(&mut self, peer: Watched, live: Option<&LivePeer>, measured: &mut Vec<(String, Reading)>) {
+        self.counts.add(State::of(true, true, peer.last.as_ref()));
+        let traffic = |count: fn(&LivePeer) -> u64| live.map_or(0, count);
+        let reading = peer.last.unwrap_or(Reading {
+            last_handshake: None,
+            endpoint: None,
+            rx_bytes: traffic(|l| l.rx_bytes),
+            tx_bytes: traffic(|l| l.tx_bytes),
+            is_online: false,
+            is_unknown: false,
+        });
+        measured.push((peer.name, reading));
+    }
+}
+
+/// Reads every peer and writes what is new, in one transaction. While the clock is in doubt only the
+/// doubt is written: every age and date would be wrong.
 fn look(
     settings: &Settings,
     store: &mut Store,
     watched: Vec<Watched>,
     live: &LiveInterface,
-    now: Timestamp,
+    (clock, verdict): (&ClockReading, Verdict),
     metrics: &mut Option<Metrics>,
 ) -> Result<Pass, Error> {
+    let now = clock.at;
+    let is_doubtful = verdict.jump().is_some();
     let mut seen: HashMap<&PublicKey, &LivePeer> = live.peers.iter().map(|p| (&p.public_key, p)).collect();
     let moment = Moment {
         now,
@@ -166,10 +194,17 @@ fn look(
     };
     let mut measured = Vec::new();
     let change = store.change()?;
-    change.begin_day(now, settings.keep_history)?;
-    change.note_disabled(now)?;
-    if let Some(before) = moment.before.filter(|t| is_gap(*t, now, settings.offline_after)) {
-        change.write_gap(before, now)?;
+    change.note_clock(clock, !is_doubtful)?;
+    if !is_doubtful {
+        // A day that begins with a jump deletes nothing: the next one will, if the clock was right.
+        let keep = (verdict == Verdict::Steady).then_some(settings.keep_history);
+        change.begin_day(now, keep)?;
+        change.note_disabled(now)?;
+        match moment.before {
+            Some(before) if is_gap(before, now, settings.offline_after) => change.write_gap(before, now)?,
+            Some(before) if now < before => change.end_gap(now)?,
+            _ => {}
+        }
     }
     let mut readings = change.readings()?;
     for peer in watched {
@@ -180,6 +215,10 @@ fn look(
         pass.in_line &= is_wanted(&peer.wanted, live);
         if let Some(next) = &peer.next {
             pass.in_line &= is_wanted(next, seen.remove(&next.public_key));
+        }
+        if is_doubtful {
+            pass.keep(peer, live, &mut measured);
+            continue;
         }
         let (reading, future) =
             observe(peer.last.as_ref(), live, now, settings.offline_after, moment.interface_age);
@@ -208,7 +247,9 @@ fn look(
     if settings.on_change.is_none() {
         change.drop_all_announcements()?;
     }
-    change.write_heartbeat(now)?;
+    if !is_doubtful {
+        change.write_heartbeat(now)?;
+    }
     change.commit_readings()?;
     pass.others.extend(seen.into_keys().copied());
     pass.changes.sort_by(|a, b| a.name.cmp(&b.name));

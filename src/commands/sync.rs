@@ -118,6 +118,9 @@ fn end_what_is_due(
     if store.due(ctx.now())?.is_empty() {
         return Ok(Vec::new());
     }
+    if let Some(jump) = ctx.judge_clock(store)?.jump() {
+        ctx.ui.warn(&upkeep::jump_warning(jump));
+    }
     let live = match ctx.device(settings) {
         Some(mut device) => device.read()?,
         None => None,

@@ -8,6 +8,7 @@
 use super::{
     Context,
     projection::{extras, project},
+    status::span,
 };
 use crate::{
     device::Device,
@@ -53,7 +54,18 @@ impl Step {
     }
 }
 
-/// Everything that is due now, in the order of names.
+/// What is said of a clock that jumped.
+pub(super) fn jump_warning(jump: i64) -> String {
+    let direction = if jump < 0 { "backwards" } else { "forwards" };
+    format!(
+        "the clock jumped {direction} by {}: nothing ends, expires or is deleted by it until a second \
+         heartbeat sees the same time; see \"timedatectl\"",
+        span(jump.saturating_abs())
+    )
+}
+
+/// Everything that is due now, in the order of names. Nothing is that only the clock says while the
+/// clock is in doubt.
 ///
 /// # Errors
 /// Those of the store.
@@ -64,6 +76,7 @@ pub(super) fn all_due(
     live: Option<&LiveInterface>,
 ) -> Result<Vec<(Location, Step)>, Error> {
     let now = ctx.now();
+    let is_doubtful = ctx.judge_clock(store)?.jump().is_some();
     let peers = live.map_or(&[][..], |l| l.peers.as_slice());
     let mut device = if live.is_some() { ctx.device(settings) } else { None };
     let mut asked = 0;
@@ -72,7 +85,8 @@ pub(super) fn all_due(
         let Some(location) = store.location(&name)? else {
             continue;
         };
-        if let Some(step) = due(&location, peers, now, settings.rotate_timeout) {
+        let step = due(&location, peers, now, settings.rotate_timeout);
+        if let Some(step) = step.filter(|s| !(is_doubtful && s.is_by_clock())) {
             all.push((location, Step::Peer(step)));
         } else if location.moving.is_some() && location.enabled && asked < ASKED_AT_ONCE {
             asked += 1;

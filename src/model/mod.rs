@@ -4,6 +4,7 @@
 //! It must not know files, clocks, randomness, SQL, netlink or the terminal, so
 //! everything in it can be tested by calling it.
 
+pub mod clock;
 pub mod deed;
 pub mod endpoint;
 pub mod expiry;
@@ -21,6 +22,7 @@ pub mod router;
 pub mod scope;
 pub mod upkeep;
 
+pub use clock::{Boot, ClockMemory, ClockReading, Verdict};
 pub use deed::{Caller, Deed, Ending};
 pub use endpoint::Endpoint;
 pub use health::{Counts, Reading, State};

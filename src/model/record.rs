@@ -1,6 +1,6 @@
 //! From one reading to the next: what changed, when, and whether anybody is to be told.
 
-use super::{Reading, State, health::transition_time};
+use super::{Reading, State, clock, health::transition_time};
 use jiff::Timestamp;
 
 /// What is kept of a peer beside its last reading.
@@ -108,7 +108,9 @@ fn change_time(last: Option<&Record>, state: State, reading: &Reading, moment: &
         _ => transition_time(reading, now, offline_after),
     };
     let at = at.min(now);
-    last.map_or(at, |r| at.max(r.since))
+    // One that is far ahead is of a clock that was wrong: nothing can wait for it.
+    let since = last.map(|r| r.since).filter(|t| t.as_second() - now.as_second() <= clock::TOLERANCE);
+    since.map_or(at, |since| at.max(since))
 }
 
 /// What a counter has grown by; one that is smaller than it was began anew.

@@ -15,6 +15,16 @@ pub enum Due {
     Expire,
 }
 
+impl Due {
+    /// Whether the clock alone says that it is due. A handshake proves the others.
+    pub const fn is_by_clock(self) -> bool {
+        match self {
+            Self::Promote => false,
+            Self::GiveUp | Self::Expire => true,
+        }
+    }
+}
+
 /// What is due for a peer now. `peers` are those of the interface; none if it is not there.
 pub fn due(l: &Location, peers: &[LivePeer], now: Timestamp, rotate_timeout: i64) -> Option<Due> {
     let present = l.public_key?;

@@ -200,12 +200,23 @@ impl Change<'_> {
         Ok(())
     }
 
-    /// On the first heartbeat of a day: keeps the totals as they are, and drops what is older than
-    /// `keep_days`. Comes before the first reading is written.
+    /// Ends the times without a heartbeat at `now` that were noted to last longer: the clock went
+    /// backwards since, and this is a heartbeat.
     ///
     /// # Errors
     /// [`StoreError`] if writing fails.
-    pub fn begin_day(&self, now: Timestamp, keep_days: u32) -> Result<(), StoreError> {
+    pub fn end_gap(&self, now: Timestamp) -> Result<(), StoreError> {
+        self.prepare_cached("UPDATE gap SET ended = ?1 WHERE began < ?1 AND ended > ?1")?
+            .execute([now.as_second()])?;
+        Ok(())
+    }
+
+    /// On the first heartbeat of a day: keeps the totals as they are, and drops what is older than
+    /// `keep_days`, or nothing where that is `None`. Comes before the first reading is written.
+    ///
+    /// # Errors
+    /// [`StoreError`] if writing fails.
+    pub fn begin_day(&self, now: Timestamp, keep_days: Option<u32>) -> Result<(), StoreError> {
         let day = now.as_second().div_euclid(DAY);
         if self.prepare_cached("INSERT OR IGNORE INTO day (day) VALUES (?1)")?.execute([day])? == 0 {
             return Ok(());
@@ -215,6 +226,9 @@ impl Change<'_> {
              SELECT ?1, location_id, rx_total, tx_total FROM reading WHERE rx_total + tx_total > 0",
         )?
         .execute([day])?;
+        let Some(keep_days) = keep_days else {
+            return Ok(());
+        };
         let oldest = day - i64::from(keep_days);
         self.prepare_cached("DELETE FROM traffic WHERE day < ?1")?.execute([oldest])?;
         self.prepare_cached("DELETE FROM day WHERE day < ?1")?.execute([oldest])?;

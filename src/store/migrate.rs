@@ -15,6 +15,7 @@ const STEPS: &[&str] = &[
     include_str!("schema/003_peer_life.sql"),
     include_str!("schema/004_history.sql"),
     include_str!("schema/005_scale.sql"),
+    include_str!("schema/006_clock.sql"),
 ];
 
 /// The schema version that this program writes.

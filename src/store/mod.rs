@@ -11,6 +11,7 @@
 mod addresses;
 mod audit;
 mod backup;
+mod clock;
 mod conf_seen;
 mod history;
 mod life;

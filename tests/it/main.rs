@@ -10,6 +10,7 @@ mod announce;
 mod backup;
 mod bad_input;
 mod check;
+mod clock;
 mod comfort;
 mod completions;
 mod conf;

@@ -3,7 +3,7 @@
 use iwas_wg::{
     device::{FakeDevices, FakeState},
     env::{Clock, Env, Rng, Terminal},
-    model::{Caller, LivePeer, PublicKey},
+    model::{Boot, Caller, LivePeer, PublicKey},
 };
 use jiff::Timestamp;
 use serde_json::Value;
@@ -24,6 +24,8 @@ pub(crate) const START: i64 = 1_795_428_000;
 pub(crate) struct Hub {
     dir: tempfile::TempDir,
     pub(crate) now: Rc<Cell<i64>>,
+    /// By how many seconds the clock was set since the beginning.
+    was_set: Rc<Cell<i64>>,
     pub(crate) vars: BTreeMap<String, String>,
     pub(crate) terminal: Terminal,
     devices: FakeDevices,
@@ -75,11 +77,16 @@ impl Run {
     }
 }
 
-struct TestClock(Rc<Cell<i64>>);
+/// The time, and by how much it was set since the machine started.
+struct TestClock(Rc<Cell<i64>>, Rc<Cell<i64>>);
 
 impl Clock for TestClock {
     fn now(&self) -> Timestamp {
         Timestamp::from_second(self.0.get()).expect("time")
+    }
+
+    fn boot(&self) -> Option<Boot> {
+        Some(Boot { id: "a".to_owned(), seconds: self.0.get() - self.1.get() - START + 1_000_000 })
     }
 }
 
@@ -117,6 +124,7 @@ impl Hub {
         Self {
             dir: tempfile::tempdir().expect("temporary directory"),
             now: Rc::new(Cell::new(START)),
+            was_set: Rc::default(),
             vars: BTreeMap::new(),
             terminal: Terminal::default(),
             devices: FakeDevices::default(),
@@ -177,6 +185,17 @@ impl Hub {
         all
     }
 
+    /// Lets time pass.
+    pub(crate) fn pass(&self, seconds: i64) {
+        self.now.set(self.now.get() + seconds);
+    }
+
+    /// Sets the clock so many seconds ahead, or back.
+    pub(crate) fn set_clock(&self, seconds: i64) {
+        self.pass(seconds);
+        self.was_set.set(self.was_set.get() + seconds);
+    }
+
     /// Makes a peer shake hands `age` seconds ago (ahead of now where negative).
     #[track_caller]
     pub(crate) fn shake(&self, key: &str, age: i64) {
@@ -220,7 +239,7 @@ impl Hub {
             stdout: Box::new(Captured(Rc::clone(&out))),
             stderr: Box::new(Captured(Rc::clone(&err))),
             terminal: self.terminal,
-            clock: Box::new(TestClock(Rc::clone(&self.now))),
+            clock: Box::new(TestClock(Rc::clone(&self.now), Rc::clone(&self.was_set))),
             rng: Box::new(TestRng(Rc::clone(&self.random))),
             devices: Box::new(self.devices.clone()),
             is_root: true,

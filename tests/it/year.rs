@@ -155,7 +155,7 @@ fn a_fleet_that_flaps_for_a_year_fills_no_disk() {
     for day in 0..365 {
         let begin = start + day * DAY;
         let change = store.change().expect("change");
-        change.begin_day(at(begin), 400).expect("day");
+        change.begin_day(at(begin), Some(400)).expect("day");
         let mut readings = change.readings().expect("statements");
         for (n, peer) in (0_i64..).zip(&watched) {
             let dark = begin + (n * 7919 + day * 104_729) % (DAY - 7200) + 60;
