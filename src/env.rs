@@ -14,6 +14,7 @@ use std::{
     collections::BTreeMap,
     io::{self, BufWriter, IsTerminal, Read, Write},
     os::fd::AsFd,
+    path::PathBuf,
 };
 use zeroize::Zeroizing;
 
@@ -75,6 +76,8 @@ pub struct Env {
     pub is_root: bool,
     /// Who is behind the call.
     pub caller: Caller,
+    /// The directory below which this machine's own hub is; `None` for `/`.
+    pub hub_root: Option<PathBuf>,
     /// Looks up a user by name, as the system knows them.
     pub find_user: fn(&str) -> Option<Caller>,
     /// Asks for a passphrase on the terminal, without showing it.
@@ -118,6 +121,7 @@ impl Env {
             rng: Box::new(SystemRng),
             is_root,
             caller,
+            hub_root: None,
             find_user: who::find_user,
             ask_secret: |prompt| rpassword::prompt_password(prompt).map(Zeroizing::new),
             stop: signals::Stop::default(),

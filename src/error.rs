@@ -180,6 +180,9 @@ impl From<Denied> for Error {
 
 impl From<FsError> for Error {
     fn from(e: FsError) -> Self {
+        if let Some(why) = e.untrusted() {
+            return Self::new(Kind::BadState, e.to_string()).hint(why.remedy());
+        }
         if e.source.kind() == io::ErrorKind::PermissionDenied {
             return Self::new(Kind::Denied, e.to_string()).hint("run it as root or with sudo");
         }
@@ -281,6 +284,7 @@ impl From<DeviceError> for Error {
             DeviceError::Missing { .. } => {
                 Self::new(Kind::Device, message).hint("run \"iwas-wg up\"")
             }
+            DeviceError::Untrusted(e) => e.into(),
             DeviceError::NotWireguard { .. } => {
                 Self::new(Kind::Device, message).hint("choose another name in hub.interface")
             }

@@ -6,25 +6,30 @@
 //! apart; readers take no lock and see the old or the new file.
 
 mod append;
+mod lock;
 mod mark;
-mod stage;
-
-pub use stage::Stage;
+mod program;
 mod rights;
+mod stage;
+mod trust;
 
 pub use append::{Appended, append, drop_spare};
+pub use lock::{Lock, LockError};
 pub use mark::Mark;
-pub use rights::{others_can_change, with_rights_of};
+pub use program::{find_program, trusted_program};
+pub use rights::with_rights_of;
+pub use stage::Stage;
+pub use trust::{Untrusted, read_trusted, rights, trusted, trusted_for};
 
 use std::{
-    fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError},
-    io::{self, Read, Seek, Write},
+    fs::{self, DirBuilder, File, OpenOptions, Permissions},
+    io::{self, Read, Write},
     os::unix::{
         fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown},
         net::UnixDatagram,
     },
     path::{Path, PathBuf},
-    time::{Duration, Instant, SystemTime},
+    time::SystemTime,
 };
 
 /// How the names of temporary files begin.
@@ -40,6 +45,13 @@ pub struct FsError {
     pub path: PathBuf,
     /// The system's answer.
     pub source: io::Error,
+}
+
+impl FsError {
+    /// Why the file is not trusted, if that is what it is about.
+    pub fn untrusted(&self) -> Option<&Untrusted> {
+        self.source.get_ref().and_then(|e| e.downcast_ref())
+    }
 }
 
 /// The system's reason without Rust's "(os error N)".
@@ -276,83 +288,6 @@ fn sync_parent(path: &Path) -> io::Result<()> {
     File::open(dir)?.sync_all()
 }
 
-/// Why the lock was not had.
-#[derive(Debug, thiserror::Error)]
-pub enum LockError {
-    /// Another process holds it.
-    #[error("another iwas-wg is at work ({holder})")]
-    Busy {
-        /// What the holder says of itself: `pid 4711, location add`.
-        holder: String,
-    },
-    /// The lock file cannot be used.
-    #[error(transparent)]
-    File(#[from] FsError),
-}
-
-/// The right to change store, interface and conf; given back when dropped or when the process
-/// dies. The lock file is never removed, and never the store itself: closing any descriptor of
-/// the store would drop `SQLite`'s own locks.
-#[derive(Debug)]
-pub struct Lock {
-    file: File,
-}
-
-impl Drop for Lock {
-    fn drop(&mut self) {
-        // Closing alone is not enough: between fork and exec a child has the descriptor as well,
-        // and the next of us would find the lock held by nobody.
-        let _ = self.file.unlock();
-    }
-}
-
-impl Lock {
-    /// Takes the lock, waiting up to `timeout`; `on_wait` hears once whom it waits for.
-    ///
-    /// # Errors
-    /// [`LockError::Busy`] after `timeout`, [`LockError::File`] if the file cannot be opened.
-    pub fn acquire(
-        path: &Path,
-        timeout: Duration,
-        who: &str,
-        on_wait: &mut dyn FnMut(&str),
-    ) -> Result<Self, LockError> {
-        let fail = failed("open the lock file", path);
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(path)
-            .map_err(&fail)?;
-        let deadline = Instant::now() + timeout;
-        let mut said = false;
-        loop {
-            match file.try_lock() {
-                Ok(()) => break,
-                Err(TryLockError::Error(e)) => return Err(fail(e).into()),
-                Err(TryLockError::WouldBlock) => {}
-            }
-            let mut holder = String::new();
-            let _ = file.rewind().and_then(|()| file.read_to_string(&mut holder));
-            let holder = if holder.trim().is_empty() { "just starting" } else { holder.trim() };
-            if Instant::now() >= deadline {
-                return Err(LockError::Busy { holder: holder.to_owned() });
-            }
-            if !said {
-                on_wait(holder);
-                said = true;
-            }
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        // The note is for waiters' messages only: failing to write it harms nobody.
-        let note = format!("pid {}, {who}\n", std::process::id());
-        let _ = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(note.as_bytes()));
-        Ok(Self { file })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -401,20 +336,5 @@ mod tests {
         assert_eq!(fs::read(&path).expect("read"), b"secret");
         assert!(replace(&dir.path().join("n"), b"x", 0o600).expect("replace"));
         assert_eq!(mode(&dir.path().join("n")), 0o600);
-    }
-
-    #[test]
-    fn a_waiter_hears_who_holds_the_lock_and_gives_up_in_time() {
-        let dir = tempfile::tempdir().expect("dir");
-        let path = dir.path().join("lock");
-        let held = Lock::acquire(&path, Duration::ZERO, "location add", &mut |_| {}).expect("lock");
-        let mut heard = Vec::new();
-        let e = Lock::acquire(&path, Duration::from_millis(30), "sync", &mut |h| heard.push(h.to_owned()))
-            .expect_err("two holders");
-        let who = format!("pid {}, location add", std::process::id());
-        assert_eq!(heard, [who.as_str()]);
-        assert_eq!(e.to_string(), format!("another iwas-wg is at work ({who})"));
-        drop(held);
-        Lock::acquire(&path, Duration::ZERO, "sync", &mut |_| {}).expect("free again");
     }
 }

@@ -225,9 +225,12 @@ impl Settings {
     /// # Errors
     /// [`SettingsError`] if the file is missing or anything in it or in the environment is wrong.
     pub fn load(places: Places, vars: &BTreeMap<String, String>) -> Result<Self, SettingsError> {
-        let bytes = fsx::read(&places.config).map_err(|e| SettingsError {
+        let bytes = fsx::read_trusted(&places.config).map_err(|e| SettingsError {
             message: e.to_string(),
-            hint: Some("run it as root or with sudo, or name the file with --config".into()),
+            hint: Some(e.untrusted().map_or_else(
+                || "run it as root or with sudo, or name the file with --config".to_owned(),
+                fsx::Untrusted::remedy,
+            )),
             usage: false,
         })?;
         let Some(bytes) = bytes else {

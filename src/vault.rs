@@ -188,8 +188,9 @@ impl Opener {
     /// # Errors
     /// As [`Opener::from_file`], and [`VaultError::WrongPassphrase`].
     pub fn ask(path: &Path, ask: Option<Ask<'_>>) -> Result<Self, VaultError> {
-        let bytes =
-            Zeroizing::new(fsx::read(path)?.ok_or_else(|| VaultError::NoIdentity { path: path.to_owned() })?);
+        let bytes = Zeroizing::new(
+            fsx::read_trusted(path)?.ok_or_else(|| VaultError::NoIdentity { path: path.to_owned() })?,
+        );
         let bad = |why: &str| VaultError::BadIdentity { path: path.to_owned(), why: why.to_owned() };
         let passphrase = || -> Result<SecretString, VaultError> {
             let answer = ask.and_then(|ask| ask(&format!("Passphrase of {}: ", path.display())));

@@ -139,7 +139,7 @@ fn named_by(from: &Path, default_conf: &Path) -> Option<InterfaceName> {
 /// A conf that is there already stays as it is, so it must be this hub's and hold what its peers
 /// need: a preshared key that is nowhere else would be gone with the next reboot.
 fn same_hub(conf_path: &Path, from: &Path, found: &Found, key: &PrivateKey) -> Result<(), Error> {
-    let bytes = fsx::read(conf_path)?.map(Zeroizing::new).unwrap_or_default();
+    let bytes = fsx::read_trusted(conf_path)?.map(Zeroizing::new).unwrap_or_default();
     let conf =
         Conf::parse(&bytes).ok().filter(|c| c.private_key().is_some_and(|k| k.public() == key.public()));
     let path = conf_path.display();

@@ -49,26 +49,31 @@ impl Context<'_> {
     }
 
     /// Takes from a person behind root, who is no admin of the whole hub, the say in where the hub
-    /// is: variables are passed over, flags are refused. Must come before anything is read.
+    /// is: variables are passed over, flags are refused. Must come before anything is read. Without
+    /// settings at the hub's usual place nothing says what the person may do as root, and that is
+    /// then nothing, but for `init`, which makes the settings there.
     ///
     /// # Errors
-    /// [`Kind::Denied`] for such a flag, [`Kind::BadState`] if the rules cannot be trusted.
-    pub(super) fn restrict(&mut self) -> Result<(), Error> {
+    /// [`Kind::Denied`] for such a flag or without settings, [`Kind::BadState`] if the settings
+    /// cannot be read or trusted.
+    pub(super) fn restrict(&mut self, makes_hub: bool) -> Result<(), Error> {
         if !self.env.is_root || self.env.caller.is_root() || self.fixed.is_some() {
             return Ok(());
         }
         let none = BTreeMap::new();
-        let given = &self.global;
-        let mut flags = vec![("--config", given.config.is_some()), ("--database", given.database.is_some())];
-        let mut home = Places::new(None, None, None, &none, true);
-        if home.config.exists() {
-            flags.push(("--root", given.root.is_some()));
-        } else {
-            // No hub in its usual place: then sudoers must have said which root it is.
-            home = Places::new(given.root.as_deref(), None, None, &none, true);
+        let home = Places::new(self.env.hub_root.as_deref(), None, None, &none, true);
+        if home.config.symlink_metadata().is_err() {
+            self.env.vars.retain(|name, _| !name.starts_with(OWN_VARIABLES));
+            self.env.devices.distrust_environment();
+            self.refuse_places("a hub that others may use through sudo or doas is at its usual place")?;
+            return if makes_hub { Ok(()) } else { Err(self.without_settings(&home)) };
         }
-        if !home.config.exists() {
-            return Ok(());
+        if let Err(e) = fsx::trusted(&home.config) {
+            let message = format!(
+                "{} decides who may do what, and others than root can change it",
+                home.config.display()
+            );
+            return Err(Error { message, ..e.into() });
         }
         let rules = Settings::load(home.clone(), &none)?.access;
         if !rules.closed {
@@ -76,36 +81,47 @@ impl Context<'_> {
         }
         // An admin of the hub may well start a program, but not one of their own.
         self.env.devices.distrust_environment();
-        if fsx::others_can_change(&home.config) {
-            let config = home.config.display();
-            let message = format!("{config} decides who may do what, and others than root can change it");
-            let hint =
-                format!("chown root {config} and its directory, and take write access from all others");
-            return Err(Error::new(Kind::BadState, message).hint(hint));
-        }
         if access::scope(&rules, &self.env.caller, Permission::HubAdmin).is_ok() {
             return Ok(());
         }
         self.env.vars.retain(|name, _| !name.starts_with(OWN_VARIABLES));
         self.rules = rules;
         self.fixed = Some(home);
+        self.refuse_places("leave it out; it takes net:hub:admin for the whole hub")
+    }
+
+    /// Refuses the flags that say where the hub is.
+    fn refuse_places(&self, hint: &str) -> Result<(), Error> {
+        let given = &self.global;
+        let elsewhere = given.root.is_some() && given.root != self.env.hub_root;
+        let flags = [
+            ("--config", given.config.is_some()),
+            ("--database", given.database.is_some()),
+            ("--root", elsewhere),
+        ];
         match flags.into_iter().find(|(_, given)| *given) {
             None => Ok(()),
             Some((flag, _)) => {
                 let user = &self.env.caller.user;
-                Err(Error::new(Kind::Denied, format!("{flag} is not for user {user:?}"))
-                    .hint("leave it out; it takes net:hub:admin for the whole hub"))
+                Err(Error::new(Kind::Denied, format!("{flag} is not for user {user:?}")).hint(hint))
             }
         }
     }
 
-    /// Begins a command that works without settings, or before there are any.
+    fn without_settings(&self, home: &Places) -> Error {
+        let (config, user) = (home.config.display(), &self.env.caller.user);
+        let message = format!("there are no settings at {config} that say what user {user:?} may do as root");
+        Error::new(Kind::Denied, message).hint("run \"iwas-wg init\" as root first")
+    }
+
+    /// Begins a command that works without settings, or before there are any; `init` is the one that
+    /// makes them.
     ///
     /// # Errors
     /// [`Kind::Denied`] if there is a hub and the caller is not its admin.
     pub(super) fn enter_hub(&mut self, action: &'static str) -> Result<(), Error> {
         self.action = action;
-        self.restrict()?;
+        self.restrict(action == "init")?;
         if self.fixed.is_some() {
             access::scope(&self.rules, &self.env.caller, Permission::HubAdmin)?;
         }

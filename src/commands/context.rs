@@ -167,7 +167,7 @@ impl<'a> Context<'a> {
     /// # Errors
     /// As [`Context::enter`].
     pub fn settings(&mut self) -> Result<Settings, Error> {
-        self.restrict()?;
+        self.restrict(false)?;
         let settings = Settings::load(self.places(), &self.env.vars)?;
         self.rules = settings.access.clone();
         Ok(settings)

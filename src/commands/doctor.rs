@@ -1,5 +1,7 @@
 //! `iwas-wg doctor`: what is wrong on this hub, and the command that mends it.
 
+mod files;
+
 use super::{Context, Outcome, projection, upkeep};
 use crate::{
     access::Permission,
@@ -13,7 +15,7 @@ use crate::{
     vault::Opener,
     wgconf::Overwriting,
 };
-use std::{collections::HashSet, os::unix::fs::PermissionsExt, path::Path};
+use std::{collections::HashSet, path::Path};
 
 /// Say what is wrong on this hub and how to mend it
 ///
@@ -76,6 +78,10 @@ pub(super) fn run(_: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
         Err(e) => found.error("settings", e, "iwas-wg init"),
         Ok(settings) => {
             endpoint(&mut found, &settings);
+            // The files are the whole hub's.
+            if ctx.scope.is_all() {
+                files::files(&mut found, &settings, &ctx.env.vars);
+            }
             if let Err(e) = store_and_projections(ctx, &mut found, &settings) {
                 found.error("store", e, "iwas-wg restore FILE");
             }
@@ -170,9 +176,6 @@ fn identity(found: &mut Findings, settings: &Settings, store: &Store) -> Result<
             return Ok(());
         }
     };
-    if let Some(mode) = mode_of(&settings.identity).filter(|m| m & 0o077 != 0) {
-        found.fault("identity", format!("{path} has mode {mode:04o}"), &format!("chmod 600 {path}"));
-    }
     match store.any_sealed_key()? {
         None => found.ok("identity", "no key is stored yet"),
         Some((name, sealed)) => match opener.open(&sealed) {
@@ -202,10 +205,6 @@ fn pool(found: &mut Findings, settings: &Settings, store: &Store) -> Result<(), 
 
 fn conf(found: &mut Findings, settings: &Settings, store: &Store, hub: &Hub) {
     let path = settings.conf.display();
-    if let Some(mode) = mode_of(&settings.conf).filter(|m| m & 0o077 != 0) {
-        let message = format!("{path} holds the hub's key and has mode {mode:04o}");
-        found.fault("conf", message, &format!("chmod 600 {path}"));
-    }
     let plan = match projection::plan_conf(settings, store, hub, &HashSet::new()) {
         Ok(plan) => plan,
         Err(e) => {
@@ -379,8 +378,4 @@ fn clock(ctx: &Context<'_>, found: &mut Findings) {
     } else {
         found.warning("clock", "no time service was found", "timedatectl set-ntp true");
     }
-}
-
-fn mode_of(path: &Path) -> Option<u32> {
-    Some(path.metadata().ok()?.permissions().mode() & 0o7777)
 }

@@ -50,12 +50,12 @@ impl Drop for Made {
     }
 }
 
-/// Says which of the files are there already.
+/// Says which of the files are there already, or would be where another user can replace them.
 pub(super) fn refuse_existing(targets: &[&PathBuf]) -> Result<(), Error> {
     let found: Vec<String> =
         targets.iter().filter(|p| p.symlink_metadata().is_ok()).map(|p| p.display().to_string()).collect();
     if found.is_empty() {
-        return Ok(());
+        return targets.iter().try_for_each(|path| Ok(fsx::trusted(path).map(drop)?));
     }
     let verb = if found.len() == 1 { "exists" } else { "exist" };
     Err(Error::new(Kind::Conflict, format!("a hub is here already: {} {verb}", found.join(", "))).hint(

@@ -32,7 +32,7 @@ pub(super) fn hub_address(settings: &Settings) -> Ipv4Net {
 
 /// The hub's private key: from the conf, else from the store with the identity.
 pub(super) fn hub_key(settings: &Settings, hub: &Hub) -> Result<PrivateKey, Error> {
-    if let Some(bytes) = fsx::read(&settings.conf)?.map(Zeroizing::new) {
+    if let Some(bytes) = fsx::read_trusted(&settings.conf)?.map(Zeroizing::new) {
         let conf = Conf::parse(&bytes).map_err(|e| in_conf(settings, e.into()))?;
         if let Some(key) = conf.private_key().filter(|k| k.public() == hub.public_key) {
             return Ok(key);
@@ -126,7 +126,7 @@ pub(super) fn plan_interface(
 
 /// What the conf says of peers that were there before us; nothing if it cannot be read now.
 pub(super) fn extras(settings: &Settings) -> Extras {
-    let bytes = fsx::read(&settings.conf).ok().flatten().map(Zeroizing::new);
+    let bytes = fsx::read_trusted(&settings.conf).ok().flatten().map(Zeroizing::new);
     bytes.and_then(|b| Conf::parse(&b).ok()).map(|conf| conf.extras()).unwrap_or_default()
 }
 

@@ -106,7 +106,11 @@ pub(super) fn run(args: Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
     let settings = ctx.enter("script render", Permission::RouterScript)?;
     let store = Context::store_to_read(&settings)?;
     let template = match args.template.as_deref() {
-        Some(path) => Some(ctx.on_behalf(path, || read_template(path))?),
+        Some(path) => Some(ctx.on_behalf(path, || {
+            // Its lines become commands of every router.
+            fsx::trusted_for(ctx.env.caller.uid, path)?;
+            read_template(path)
+        })?),
         None => None,
     };
     let renderer = Renderer {

@@ -18,9 +18,12 @@ mod wireguard;
 pub use fake::{FakeDevices, FakeState};
 pub use wireguard::SystemDevices;
 
-use crate::model::{
-    InterfaceName, LiveInterface, PrivateKey,
-    plan::{Extras, Plan},
+use crate::{
+    fsx,
+    model::{
+        InterfaceName, LiveInterface, PrivateKey,
+        plan::{Extras, Plan},
+    },
 };
 use std::{io, net::SocketAddr, time::Duration};
 
@@ -143,6 +146,9 @@ pub enum DeviceError {
         /// Whether the kernel was tried first.
         kernel_tried: bool,
     },
+    /// The userspace program may have been changed by another user.
+    #[error(transparent)]
+    Untrusted(#[from] fsx::FsError),
     /// The userspace program did not come up.
     #[error("{program} did not start: {why}")]
     NotStarted {

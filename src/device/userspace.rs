@@ -4,9 +4,12 @@
 //! loses its number. The request holds private keys, so it is wiped.
 
 use super::DeviceError;
-use crate::model::{
-    InterfaceName, PrivateKey, PublicKey,
-    plan::{Extras, Plan},
+use crate::{
+    fsx,
+    model::{
+        InterfaceName, PrivateKey, PublicKey,
+        plan::{Extras, Plan},
+    },
 };
 use std::{
     collections::BTreeMap,
@@ -110,27 +113,13 @@ pub(super) fn program(
         .filter(|p| !p.is_empty())
         .map_or("wireguard-go", String::as_str)
         .to_owned();
-    match find_program(&program, vars.get("PATH").map_or("", String::as_str)) {
-        Some(file) => Ok((program, file)),
+    match fsx::find_program(&program, vars.get("PATH").map_or("", String::as_str)) {
+        Some(file) => {
+            fsx::trusted(&file)?;
+            Ok((program, file))
+        }
         None => Err(DeviceError::NoProgram { program, kernel_tried }),
     }
-}
-
-/// An absolute path of a program; relative directories of PATH are passed over, so that nobody's
-/// working directory decides what runs as root.
-fn find_program(program: &str, path: &str) -> Option<PathBuf> {
-    let is_program = |p: &Path| {
-        use std::os::unix::fs::PermissionsExt;
-        p.metadata().is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0)
-    };
-    if program.contains('/') {
-        return Some(PathBuf::from(program)).filter(|p| p.is_absolute() && is_program(p));
-    }
-    path.split(':')
-        .map(Path::new)
-        .filter(|d| d.is_absolute())
-        .map(|d| d.join(program))
-        .find(|p| is_program(p))
 }
 
 /// Sends key, port and peers of a plan as one request.
@@ -232,14 +221,5 @@ mod tests {
             e.to_string(),
             "cannot change the interface wg0: the program that carries it does not answer"
         );
-    }
-
-    #[test]
-    fn programs_are_never_found_in_relative_directories() {
-        assert!(find_program("sh", "/nonexistent:/bin:/usr/bin").is_some());
-        assert!(find_program("sh", ".:bin:").is_none());
-        assert!(find_program("./sh", "/bin").is_none());
-        assert!(find_program("/bin/sh", "").is_some());
-        assert!(find_program("/etc/passwd", "").is_none(), "not executable");
     }
 }

@@ -1,5 +1,6 @@
 //! Running a program that the settings name: no shell, an end to its time, and its last words.
 
+use crate::fsx;
 use std::{
     collections::BTreeMap,
     fmt,
@@ -19,6 +20,8 @@ const WORDS_KEPT: u64 = 4096;
 pub enum ProgramError {
     /// It could not be started or waited for.
     NotRun(io::Error),
+    /// Another user can change it.
+    Untrusted(fsx::FsError),
     /// It was not done in time and was killed.
     TooLong(Duration),
     /// It ended with a failure.
@@ -38,6 +41,7 @@ impl fmt::Display for ProgramError {
                 let reason = text.split(" (os error").next().unwrap_or(&text).to_lowercase();
                 write!(f, "cannot be started: {reason}")
             }
+            Self::Untrusted(e) => write!(f, "is not started: {e}"),
             Self::TooLong(limit) => write!(f, "was not done after {} s and was killed", limit.as_secs()),
             Self::Failed { status, words } if words.is_empty() => write!(f, "failed ({status})"),
             Self::Failed { status, words } => write!(f, "failed ({status}): {words}"),
@@ -59,6 +63,8 @@ pub fn run(
     let Some((program, arguments)) = words.split_first() else {
         return Ok(());
     };
+    fsx::trusted_program(words, vars.get("PATH").map_or("", String::as_str))
+        .map_err(ProgramError::Untrusted)?;
     let deadline = Instant::now() + limit;
     let mut child = Command::new(program)
         .args(arguments)

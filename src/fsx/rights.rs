@@ -7,11 +7,7 @@ use rustix::{
     process::{Gid, Uid},
     thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid},
 };
-use std::{
-    io,
-    os::unix::fs::{MetadataExt, PermissionsExt},
-    path::Path,
-};
+use std::{io, path::Path};
 
 /// The rights of the caller on this thread, until dropped.
 struct Lent {
@@ -60,13 +56,4 @@ pub fn with_rights_of<T>(caller: &Caller, path: &Path, work: impl FnOnce() -> T)
     let result = work();
     drop(lent);
     Ok(result)
-}
-
-/// Whether somebody other than root can change a file or put another in its place.
-pub fn others_can_change(path: &Path) -> bool {
-    const BY_GROUP_OR_OTHERS: u32 = 0o022;
-    [Some(path), path.parent()]
-        .into_iter()
-        .flatten()
-        .any(|p| p.metadata().is_ok_and(|m| m.uid() != 0 || m.permissions().mode() & BY_GROUP_OR_OTHERS != 0))
 }

@@ -283,7 +283,10 @@ impl Deref for Change<'_> {
 
 fn require(path: &Path) -> Result<(), StoreError> {
     match path.metadata() {
-        Ok(meta) if meta.is_file() => Ok(()),
+        Ok(meta) if meta.is_file() => {
+            fsx::trusted(path)?;
+            Ok(())
+        }
         // SQLite would take a directory for a broken disk.
         Ok(_) => Err(StoreError::NotOurs),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => {

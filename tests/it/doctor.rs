@@ -133,6 +133,8 @@ fn what_stops_every_other_command_is_a_finding_of_the_doctor() {
     fs::remove_file(&store).expect("store");
     complains(&hub, "store", "fault", "iwas-wg init");
     fs::write(&store, whole).expect("store");
+    complains(&hub, "store", "fault", "chmod 600");
+    fs::set_permissions(&store, fs::Permissions::from_mode(0o600)).expect("mode");
     assert_eq!(complaints(&hub), []);
 
     hub.edit_settings("[hub]", "[hbu]");

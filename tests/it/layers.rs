@@ -21,11 +21,11 @@ const ROOMS: &[Room] = &[
     room("model", &[], &["base64", "x25519_dalek"]),
     room("fsx", &["model"], &["tempfile", "rustix"]),
     // The devices are a part of the outside world.
-    room("env", &["model", "device"], &["getrandom", "rustix", "nix", "rpassword", "signal_hook"]),
+    room("env", &["model", "fsx", "device"], &["getrandom", "rustix", "nix", "rpassword", "signal_hook"]),
     room("store", &["model", "fsx"], &["rusqlite", "sha2"]),
     room(
         "device",
-        &["model"],
+        &["model", "fsx"],
         &[
             "wireguard_control",
             "netlink_packet_core",

@@ -42,6 +42,7 @@ mod status;
 mod stranger;
 mod support;
 mod sync;
+mod trust;
 mod watch;
 mod wg_quick;
 mod year;

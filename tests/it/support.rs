@@ -232,6 +232,16 @@ impl Hub {
     /// The same in an outside world that is another in some way.
     #[must_use = "look at the exit code or the output"]
     pub(crate) fn run_in(&self, args: &[&str], change: impl FnOnce(&mut Env)) -> Run {
+        self.run_at(args, true, change)
+    }
+
+    /// A run on this machine that does not say which hub it means.
+    #[must_use = "look at the exit code or the output"]
+    pub(crate) fn run_elsewhere(&self, args: &[&str]) -> Run {
+        self.run_at(args, false, |_| ())
+    }
+
+    fn run_at(&self, args: &[&str], at_home: bool, change: impl FnOnce(&mut Env)) -> Run {
         let (out, err) = (Rc::new(RefCell::new(Vec::new())), Rc::new(RefCell::new(Vec::new())));
         let mut env = Env {
             vars: self.vars.clone(),
@@ -244,6 +254,7 @@ impl Hub {
             devices: Box::new(self.devices.clone()),
             is_root: true,
             caller: self.caller.borrow().clone(),
+            hub_root: Some(self.root().to_owned()),
             find_user: person,
             ask_secret: self.ask_secret,
             stop: iwas_wg::env::signals::Stop::default(),
@@ -251,7 +262,8 @@ impl Hub {
         change(&mut env);
         let root = self.root().as_os_str().to_owned();
         let head = [OsString::from("iwas-wg"), "--root".into(), root];
-        let code = iwas_wg::run(head.into_iter().chain(args.iter().map(OsString::from)), &mut env);
+        let head = head.into_iter().take(if at_home { 3 } else { 1 });
+        let code = iwas_wg::run(head.chain(args.iter().map(OsString::from)), &mut env);
         drop(env);
         let text = |bytes: Rc<RefCell<Vec<u8>>>| String::from_utf8(bytes.take()).expect("UTF-8");
         Run { code, stdout: text(out), stderr: text(err) }

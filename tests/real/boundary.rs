@@ -77,24 +77,31 @@ type Escape = (&'static str, &'static str, &'static str, &'static [i32]);
 
 /// Each is tried for real. `$S` is sudo as it is shipped; lax is let to set any variable.
 const ESCAPES: &[Escape] = &[
-    ("another root", "anna", "$S iwas-wg --root $HOME/mine location list", &[7]),
-    ("another root, with =", "anna", "$S iwas-wg --root=$HOME/mine status", &[7]),
-    ("another root behind the verb", "anna", "$S iwas-wg location list --root $HOME/mine", &[7]),
-    ("other settings", "anna", "$S iwas-wg --config $HOME/mine/etc/iwas-wg/config.toml location list", &[7]),
+    ("another root", "anna", "$S iwas-wg --root $HOME/mine location list", &[1]),
+    ("another root where sudoers is lax", "lax", "$S iwas-wg --root $HOME/mine location list", &[7]),
+    ("another root, with =", "anna", "$S iwas-wg --root=$HOME/mine status", &[1]),
+    ("another root behind the verb", "anna", "$S iwas-wg location list --root $HOME/mine", &[1]),
+    ("other settings", "anna", "$S iwas-wg --config $HOME/mine/etc/iwas-wg/config.toml location list", &[1]),
+    (
+        "other settings where sudoers is lax",
+        "lax",
+        "$S iwas-wg --config $HOME/mine/etc/iwas-wg/config.toml location list",
+        &[7],
+    ),
     (
         "another store",
         "anna",
         "$S iwas-wg --database $HOME/mine/var/lib/iwas-wg/iwas-wg.db location list",
-        &[7],
+        &[1],
     ),
-    ("settings from a pipe", "anna", "echo | $S iwas-wg --config /dev/stdin location list", &[7]),
+    ("settings from a pipe", "anna", "echo | $S iwas-wg --config /dev/stdin location list", &[1]),
     (
         "whoami of other settings",
         "anna",
         "$S iwas-wg --config $HOME/mine/etc/iwas-wg/config.toml access whoami",
-        &[7],
+        &[1],
     ),
-    ("a hub of their own in root's name", "anna", "$S iwas-wg init --root /etc/mine --backend none", &[7]),
+    ("a hub of their own in root's name", "anna", "$S iwas-wg init --root /etc/mine --backend none", &[1]),
     ("a second hub", "anna", "$S iwas-wg init --interface wg9", &[7]),
     ("adopting a file that root reads", "anna", "$S iwas-wg init --adopt --from /root/secret", &[7]),
     ("names from a file that root reads", "anna", "$S iwas-wg init --adopt --names /root/secret", &[7]),
@@ -159,7 +166,7 @@ const ESCAPES: &[Escape] = &[
     ("DOAS_USER through sudo", "lax", "DOAS_USER=root $S iwas-wg location list", &[7]),
     ("PKEXEC_UID through sudo", "lax", "PKEXEC_UID=0 $S iwas-wg location list", &[7]),
     ("USER and LOGNAME", "lax", "USER=olga LOGNAME=olga $S iwas-wg location show foreign", &[3]),
-    ("root of a namespace of their own", "anna", "unshare -Ur iwas-wg location list", &[1, 7]),
+    ("root of a namespace of their own", "anna", "unshare -Ur iwas-wg location list", &[1, 6, 7]),
     ("as somebody else", "anna", "$S -u olga iwas-wg location list", &[1]),
     ("a program of their own", "anna", "$S $HOME/bin/iwas-wg location list", &[1]),
     (
@@ -195,7 +202,7 @@ const ESCAPES: &[Escape] = &[
         "a template in another's home",
         "anna",
         "$S iwas-wg script render own --template /home/olga/notes",
-        &[7],
+        &[6, 7],
     ),
     ("scripts into root's directory", "anna", "$S iwas-wg script render own --scripts-dir /etc/cron.d", &[7]),
     (
@@ -326,12 +333,54 @@ fn rules_that_others_can_change_are_no_rules() {
         ("chmod 664 /etc/iwas-wg/config.toml", "chmod 644 /etc/iwas-wg/config.toml"),
         ("chown bob /etc/iwas-wg/config.toml", "chown root /etc/iwas-wg/config.toml"),
         ("chmod 777 /etc/iwas-wg", "chmod 755 /etc/iwas-wg"),
+        (
+            "mv /etc/iwas-wg/config.toml /home/bob/c && ln -s /home/bob/c /etc/iwas-wg/config.toml",
+            "rm /etc/iwas-wg/config.toml && mv /home/bob/c /etc/iwas-wg/config.toml",
+        ),
+        // Without grants as well.
+        (
+            "cd /etc/iwas-wg && cp config.toml kept && sed -i '/^.*access/,$d' config.toml && chmod 666 config.toml",
+            "cd /etc/iwas-wg && mv kept config.toml && chmod 644 config.toml",
+        ),
     ] {
         stage.shell("root", how).code(0);
         let run = stage.sudo("bob", "location list").code(6);
         assert!(run.stderr.contains("others than root can change it"), "{how}: {run:#?}");
         stage.shell("root", back).code(0);
         stage.sudo("bob", "location list").code(0);
+    }
+}
+
+#[test]
+fn without_settings_root_lends_its_rights_to_nobody() {
+    let Some(stage) = stage() else {
+        return;
+    };
+    let evil = r#"cat >> mine/etc/iwas-wg/config.toml <<'EOF'
+[heartbeat]
+on_change = ["/home/anna/bin/evil"]
+EOF"#;
+    stage.shell("root", "mkdir /srv/hub && mv /etc/iwas-wg /srv/hub/etc").code(0);
+    stage.shell("lax", "sed -i '/^.heartbeat/,$d' mine/etc/iwas-wg/config.toml").code(0);
+    stage.shell("lax", evil).code(0);
+    for words in [
+        "--root $HOME/mine heartbeat",
+        "--root $HOME/mine report --html /etc/profile.d/x.sh",
+        "--config $HOME/mine/etc/iwas-wg/config.toml --database /var/lib/iwas-wg/iwas-wg.db location list",
+        "--config /srv/hub/etc/config.toml location list",
+        "heartbeat",
+        "report --html /etc/profile.d/x.sh",
+        "generate man /etc/profile.d",
+        "location list",
+    ] {
+        let run = stage.sudo("lax", words).code(7);
+        assert!(!run.text().contains("umbrella"), "{words}: {run:#?}");
+    }
+    let made = stage.shell("root", "ls /etc/profile.d/x.sh /etc/profile.d/*.8 /home/*/pwned /tmp/pwned");
+    assert_eq!(made.stdout, "", "{made:#?}");
+    for flag in ["--root=/srv/hub", "--config /srv/hub/etc/config.toml", "--database /srv/x.db"] {
+        let run = stage.sudo("anna", &format!("location list {flag}")).code(1);
+        assert!(run.stderr.contains("not allowed"), "{run:#?}");
     }
 }
 

@@ -69,14 +69,13 @@ user = "bob"
 role = "viewer"
 org = "acme"
 EOF
+for user in olga anna bob zoe mallory lax olga-lax; do chown -R $user:$user /home/$user; done
 # Hubs of their own, in which they are the admins.
 for user in anna lax; do
-  iwas-wg -q --root /home/$user/mine init --endpoint evil.example.com --backend none
-  iwas-wg -q --root /home/$user/mine location add foreign --no-provision
-  chown -R $user:$user /home/$user
+  as="setpriv --reuid $user --regid $user --init-groups env HOME=/home/$user"
+  $as iwas-wg -q --root /home/$user/mine init --endpoint evil.example.com --backend none
+  $as iwas-wg -q --root /home/$user/mine location add foreign --no-provision
 done
-chown -R olga:olga /home/olga
-for user in bob zoe mallory olga-lax; do chown -R $user:$user /home/$user; done
 echo ready
 exec cat > /dev/null
 "#;
