@@ -285,9 +285,14 @@ impl From<DeviceError> for Error {
                 Self::new(Kind::Device, message).hint("run \"iwas-wg up\"")
             }
             DeviceError::Untrusted(e) => e.into(),
-            DeviceError::NotWireguard { .. } => {
-                Self::new(Kind::Device, message).hint("choose another name in hub.interface")
-            }
+            DeviceError::NotWireguard { name } => Self::new(Kind::Conflict, message).hint(format!(
+                "nothing was changed; name another in hub.interface, or remove it with \"ip link del {name}\""
+            )),
+            DeviceError::Foreign { name, .. } => Self::new(Kind::Conflict, message).hint(format!(
+                "nothing was changed; name another in hub.interface, remove it with \"ip link del {name}\", or \
+                 adopt it below a root of its own: \"wg showconf {name} > FILE\" and \"iwas-wg --root DIR init \
+                 --adopt --interface {name} --from FILE\""
+            )),
             DeviceError::Elsewhere { socket, .. } => Self::new(Kind::Device, message)
                 .hint(format!("stop it, or choose another hub.interface; its socket is {}", socket.display())),
             DeviceError::Denied { .. } => {

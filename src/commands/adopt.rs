@@ -10,10 +10,10 @@ mod source;
 
 use super::{
     Context, Outcome,
-    context::carrier,
-    making::{DEFAULT_INTERFACE, Making, make, refuse_existing},
+    making::{DEFAULT_INTERFACE, Making, in_the_way, make, refuse_existing},
 };
 use crate::{
+    device::{Device, DeviceError},
     error::{Error, Kind},
     fsx,
     model::{
@@ -65,15 +65,14 @@ pub(super) fn run(wish: &Wish<'_>, ctx: &mut Context<'_>) -> Result<Outcome, Err
         wish.interface.cloned().or(found.interface.take()).or_else(|| named_by(from, &default_conf));
     let interface = interface.unwrap_or(default);
     let conf_path = places.default_conf(&interface);
-    let live = read_live(ctx, wish, &interface)?;
-    if let Some(live) = &live {
-        agree(&found, live, from)?;
-        add_live_peers(&mut found, live);
-    }
     let key = found.private_key.take().ok_or_else(|| {
         Error::new(Kind::BadState, format!("{} has no PrivateKey", from.display()))
             .hint("adopt the conf that wg-quick or \"wg showconf\" gives, as root")
     })?;
+    let live = read_live(ctx, wish, &interface, &key, from)?;
+    if let Some(live) = &live {
+        add_live_peers(&mut found, live);
+    }
     let pool = pool(wish, &found, live.as_ref(), from)?;
     let listen_port = wish
         .listen_port
@@ -118,16 +117,26 @@ pub(super) fn run(wish: &Wish<'_>, ctx: &mut Context<'_>) -> Result<Outcome, Err
     report(ctx, wish, &interface, &key, &adopted, &left, endpoint.is_none())
 }
 
-/// The interface as it runs, if it does and may be read.
+/// The interface as it runs, if it does and may be read. It must be that of the file.
 fn read_live(
     ctx: &Context<'_>,
     wish: &Wish<'_>,
     interface: &InterfaceName,
+    key: &PrivateKey,
+    from: &Path,
 ) -> Result<Option<LiveInterface>, Error> {
-    match carrier(wish.backend) {
-        None => Ok(None),
-        Some(carrier) => Ok(ctx.env.devices.open(interface, carrier).read()?),
-    }
+    let Some(mut device) = ctx.device_of(wish.backend, interface, key.public()) else {
+        return Ok(None);
+    };
+    device.read().map_err(|e| match e {
+        DeviceError::Foreign { .. } => {
+            let message = format!("{} has another private key than the running interface: {e}", from.display());
+            Error::new(Kind::Conflict, message).hint(
+                "adopt the conf that belongs to the interface, or name the interface of this one with --interface",
+            )
+        }
+        e => in_the_way(e, interface),
+    })
 }
 
 /// wg-quick(8) names the interface after its conf.
@@ -165,18 +174,6 @@ fn same_hub(conf_path: &Path, from: &Path, found: &Found, key: &PrivateKey) -> R
 fn as_conf(found: &Found, wanted: &InterfaceWanted) -> Result<Zeroizing<Vec<u8>>, Error> {
     let corrected = Conf::parse(&found.text)?.with_interface(wanted, None);
     Ok(corrected.unwrap_or_else(|| found.text.clone()))
-}
-
-/// The file and the interface must be the same hub.
-fn agree(found: &Found, live: &LiveInterface, from: &Path) -> Result<(), Error> {
-    match (found.private_key.as_ref().map(PrivateKey::public), live.public_key) {
-        (Some(a), Some(b)) if a != b => Err(Error::new(
-            Kind::Conflict,
-            format!("{} has another private key than the running interface ({a}, {b})", from.display()),
-        )
-        .hint("adopt the conf that belongs to the interface, or name the interface with --interface")),
-        _ => Ok(()),
-    }
 }
 
 /// Peers and allowed IPs that somebody added with `wg set` and never wrote down.

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     access::Permission,
-    device::DeviceError,
+    device::{Device, DeviceError},
     error::{Error, Kind},
     fsx,
     model::{Counts, LiveInterface, Location, LocationName, State},
@@ -130,7 +130,7 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
     } else {
         names.iter().map(|n| require(&store, &ctx.scope, n)).collect::<Result<Vec<_>, _>>()?
     };
-    let Some(mut device) = ctx.device(&settings) else {
+    let Some(mut device) = ctx.device(&settings, &store.hub()?) else {
         return Err(Error::new(Kind::BadState, "hub.backend is \"none\": there is no interface to check")
             .hint("set hub.backend to auto, kernel or userspace"));
     };
@@ -141,6 +141,8 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
             found.said.push((Level::Critical, format!("there is no interface {}", settings.interface)));
             None
         }
+        // What is another's says nothing of this hub.
+        Err(e) if e.is_foreign() => return Err(e.into()),
         // Whoever may not read it relies on the heartbeat, whose age is looked at below.
         Err(DeviceError::Denied { .. }) => None,
         Err(e) => {

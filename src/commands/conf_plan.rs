@@ -107,6 +107,7 @@ fn current_conf(settings: &Settings, hub: &Hub) -> Result<(Conf, bool, Option<Ma
         None => (Conf::new_hub(&hub_key(settings, hub)?, hub_address(settings), settings.listen_port), None),
     };
     let conf = Conf::parse_owned(bytes).map_err(|e| in_conf(settings, e.into()))?;
+    refuse_foreign(settings, hub, &conf)?;
     // The next boot with the standard tools must bring up this hub and no other.
     let wanted = InterfaceWanted {
         public_key: hub.public_key,
@@ -118,6 +119,22 @@ fn current_conf(settings: &Settings, hub: &Hub) -> Result<(Conf, bool, Option<Ma
         None => Ok((conf, is_new, mark)),
         Some(text) => Ok((Conf::parse_owned(text).map_err(|e| in_conf(settings, e.into()))?, true, None)),
     }
+}
+
+/// A conf with another private key is another hub's, and may be the only place where that key is.
+fn refuse_foreign(settings: &Settings, hub: &Hub, conf: &Conf) -> Result<(), Error> {
+    let Some(key) = conf.private_key().map(|key| key.public()).filter(|key| *key != hub.public_key) else {
+        return Ok(());
+    };
+    let path = settings.conf.display();
+    let message = format!(
+        "{path} is another hub's: its PrivateKey has the public key {key}, the hub's public key is {}",
+        hub.public_key
+    );
+    Err(Error::new(Kind::Conflict, message).hint(
+        "nothing was changed; move it away and run \"iwas-wg sync\", which makes a new one, or name another file \
+         in hub.conf",
+    ))
 }
 
 /// Addresses that peers of the conf hold which the store does not know: not to be handed out.
@@ -135,9 +152,15 @@ pub(super) fn claimed(settings: &Settings, store: &Store, hub: &Hub) -> Result<V
     Ok(nets.into_iter().filter(inside).map(Reserved::from).collect())
 }
 
-/// Before a commit: whether the conf can be rewritten after it. What is wrong with it was so
-/// before the call, so the call is refused and the store stays as it is.
-pub(super) fn check_conf(settings: &Settings, store: &Store, hub: &Hub) -> Result<(), Error> {
+/// Before a commit: whether conf and interface can be changed after it. What is wrong with them was
+/// so before the call, so the call is refused and the store stays as it is.
+pub(super) fn check_targets(
+    ctx: &Context<'_>,
+    settings: &Settings,
+    store: &Store,
+    hub: &Hub,
+) -> Result<(), Error> {
+    ctx.check_interface(settings, hub)?;
     if known_conf::known(settings, store, hub, 0).is_some() {
         return Ok(());
     }

@@ -3,14 +3,17 @@
 use super::likeness::similar;
 use crate::{
     access::{self, Permission},
-    device::{Carrier, Device},
+    device::{Carrier, Device, DeviceError, OwnedDevice},
     env::Env,
     error::{Error, Kind},
     fsx::Lock,
-    model::{ClockReading, Location, LocationName, PresharedKey, PrivateKey, Rules, Scope, Verdict},
+    model::{
+        ClockReading, InterfaceName, Location, LocationName, PresharedKey, PrivateKey, PublicKey, Rules,
+        Scope, Verdict,
+    },
     output::{Color, Style, Ui},
     settings::{Backend, Places, Settings},
-    store::{Store, StoreError},
+    store::{Hub, Store, StoreError},
 };
 use anyhow::Context as _;
 use jiff::Timestamp;
@@ -206,9 +209,42 @@ impl<'a> Context<'a> {
         Store::open_to_read(&settings.places.database).map_err(|e| at(settings, e))
     }
 
-    /// The interface; `None` with the backend `none`.
-    pub fn device(&self, settings: &Settings) -> Option<Box<dyn Device>> {
-        carrier(settings.backend).map(|c| self.env.devices.open(&settings.interface, c))
+    /// The hub's interface, which is neither read nor changed while it is another's; `None` with the
+    /// backend `none`.
+    pub fn device(&self, settings: &Settings, hub: &Hub) -> Option<OwnedDevice> {
+        self.device_of(settings.backend, &settings.interface, hub.public_key)
+    }
+
+    /// The same for a hub that has no settings yet.
+    pub fn device_of(&self, backend: Backend, name: &InterfaceName, hub: PublicKey) -> Option<OwnedDevice> {
+        Some(OwnedDevice::new(self.any_device(backend, name)?, name, hub))
+    }
+
+    /// Who carries an interface on this machine, or would; `None` with the backend `none`.
+    pub fn carrier(&self, settings: &Settings) -> Option<Result<String, DeviceError>> {
+        Some(self.any_device(settings.backend, &settings.interface)?.carrier())
+    }
+
+    fn any_device(&self, backend: Backend, name: &InterfaceName) -> Option<Box<dyn Device>> {
+        let carrier = match backend {
+            Backend::None => return None,
+            Backend::Auto => Carrier::Auto,
+            Backend::Kernel => Carrier::Kernel,
+            Backend::Userspace => Carrier::Userspace,
+        };
+        Some(self.env.devices.open(name, carrier))
+    }
+
+    /// Before a commit: refuses to go on if the interface is another's. One that cannot be read
+    /// is left to what follows the commit.
+    ///
+    /// # Errors
+    /// [`Kind::Conflict`] saying whose it is.
+    pub fn check_interface(&self, settings: &Settings, hub: &Hub) -> Result<(), Error> {
+        match self.device(settings, hub).map(|mut device| device.peek()) {
+            Some(Err(e)) if e.is_foreign() => Err(e.into()),
+            _ => Ok(()),
+        }
     }
 
     /// A new private key.
@@ -264,16 +300,6 @@ impl<'a> Context<'a> {
 pub(super) fn no_peer(l: &Location) -> Error {
     Error::new(Kind::NotFound, format!("location {:?} has no peer yet", l.name.as_str()))
         .hint(format!("run \"iwas-wg peer provision {}\"", l.name))
-}
-
-/// Who carries an interface of this backend; `None` for none.
-pub(super) fn carrier(backend: Backend) -> Option<Carrier> {
-    match backend {
-        Backend::None => None,
-        Backend::Auto => Some(Carrier::Auto),
-        Backend::Kernel => Some(Carrier::Kernel),
-        Backend::Userspace => Some(Carrier::Userspace),
-    }
 }
 
 /// A failure that no room has words for: its whole chain on one line.

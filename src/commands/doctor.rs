@@ -5,7 +5,7 @@ mod files;
 use super::{Context, Outcome, projection, upkeep};
 use crate::{
     access::Permission,
-    device::DeviceError,
+    device::{Device, DeviceError},
     error::{Error, Kind},
     fsx,
     model::{LiveInterface, Scope, State},
@@ -133,10 +133,10 @@ fn store_and_projections(ctx: &Context<'_>, found: &mut Findings, settings: &Set
 
 /// Who could carry the interface, and whether this call may change it.
 fn backend(ctx: &Context<'_>, found: &mut Findings, settings: &Settings) {
-    let Some(device) = ctx.device(settings) else {
+    let Some(carrier) = ctx.carrier(settings) else {
         return;
     };
-    match device.carrier() {
+    match carrier {
         Ok(who) => found.ok("backend", format!("{who} can carry an interface")),
         Err(e) => found.error("backend", e.into(), "modprobe wireguard"),
     }
@@ -246,14 +246,14 @@ fn interface(
         found.ok("interface", "hub.backend is \"none\": there is none by choice");
         return Ok(None);
     }
-    let live = match ctx.device(settings).map(|mut d| d.read()).transpose() {
+    let live = match ctx.device(settings, hub).map(|mut d| d.read()).transpose() {
         Ok(live) => live.flatten(),
         Err(e @ DeviceError::Denied { .. }) => {
             found.fault("interface", e.to_string(), "run the doctor as root or with CAP_NET_ADMIN");
             return Ok(None);
         }
         Err(e) => {
-            found.fault("interface", e.to_string(), "iwas-wg down && iwas-wg up");
+            found.error("interface", e.into(), "iwas-wg down && iwas-wg up");
             return Ok(None);
         }
     };

@@ -3,11 +3,14 @@
 use super::{Context, Outcome};
 use crate::{
     access::Permission,
+    device::Device,
     error::Error,
     output::json::{Envelope, HubChange},
 };
 
 /// Remove the interface; store and conf stay as they are
+///
+/// An interface with another key than this hub's is another's and stays (exit 4).
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "Examples:
   iwas-wg down
@@ -24,7 +27,7 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
     let mut store = Context::store(&settings)?;
     let hub = store.hub()?;
     let mut there = false;
-    if let Some(mut device) = ctx.device(&settings) {
+    if let Some(mut device) = ctx.device(&settings, &hub) {
         there = if args.dry_run { device.read()?.is_some() } else { device.delete()? };
     }
     if there && !args.dry_run {

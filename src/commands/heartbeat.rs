@@ -5,6 +5,7 @@ mod announce;
 use super::{Context, Outcome, projection, upkeep};
 use crate::{
     access::Permission,
+    device::{Device, DeviceError},
     error::{Error, Kind},
     fsx,
     model::{
@@ -31,7 +32,8 @@ use std::{
 ///
 /// For cron or a timer, every 2 minutes; silent on success. A site is online while its last
 /// handshake is younger than heartbeat.offline_after (180 seconds). If the interface cannot be
-/// read, the exit code is 9 and nothing changes. Drift between interface, conf and store is told
+/// read, the exit code is 9 and nothing changes; if it has another key than this hub, it is
+/// another's, the exit code is 4 and nothing is read from it. Drift between interface, conf and store is told
 /// in one line and not mended.
 ///
 /// It also ends what is under way: a new key of "peer rotate" that has shaken hands takes over, one
@@ -68,20 +70,20 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
         other => other?,
     };
     let mut store = Context::store(&settings)?;
-    let Some(mut device) = ctx.device(&settings) else {
+    let hub = store.hub()?;
+    let Some(mut device) = ctx.device(&settings, &hub) else {
         return Err(Error::new(Kind::Device, "hub.backend is \"none\": there is no interface to read")
             .hint("set hub.backend to auto, kernel or userspace, or take the heartbeat out of cron"));
     };
     let mut watched = Ok(Vec::new());
     let live = device.read_while(&mut || watched = store.watched());
-    // Whatever the reason, cron and its reader need to know one thing: there was no reading.
-    let live = live.map_err(|e| Error::from(e).as_kind(Kind::Device))?.ok_or_else(|| {
+    let live = live.map_err(no_reading)?.ok_or_else(|| {
         Error::new(Kind::Device, format!("there is no interface {}", settings.interface))
             .hint("run \"iwas-wg up\"")
     })?;
     let verdict = ctx.judge_clock(&store)?;
     let before = store.changes();
-    let live = upkeep::tend(ctx, &settings, &mut store, &mut *device, live)
+    let live = upkeep::tend(ctx, &settings, &mut store, &mut device, live)
         .map_err(|e| if e.kind == Kind::Failed { e.as_kind(Kind::Device) } else { e })?;
     if store.changes() != before {
         watched = store.watched();
@@ -135,6 +137,14 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
         }))?;
     }
     Ok(Outcome::Done)
+}
+
+/// Whatever the reason, cron and its reader need to know one thing: there was no reading. An
+/// interface that is another's is not a failure of this one.
+pub(super) fn no_reading(e: DeviceError) -> Error {
+    let is_foreign = e.is_foreign();
+    let e = Error::from(e);
+    if is_foreign { e } else { e.as_kind(Kind::Device) }
 }
 
 /// What a heartbeat saw.

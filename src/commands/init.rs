@@ -2,7 +2,7 @@
 
 use super::{
     Context, Outcome, adopt,
-    making::{DEFAULT_INTERFACE, Making, make, refuse_existing},
+    making::{DEFAULT_INTERFACE, Making, make, refuse_existing, refuse_foreign},
 };
 use crate::{
     error::Error,
@@ -16,8 +16,8 @@ use std::path::PathBuf;
 
 /// Make the settings, the store, the hub's keys and its conf
 ///
-/// Never overwrites anything: where a hub exists already, it says what it found and stops with
-/// exit 4. If a step fails, what was made is taken away again.
+/// Never overwrites anything: where a hub exists already, or an interface of that name runs, it
+/// says what it found and stops with exit 4. If a step fails, what was made is taken away again.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "Examples:
   iwas-wg init --endpoint vpn.example.com
@@ -82,6 +82,7 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
     let targets = [&places.config, &places.database, &identity, &conf];
     refuse_existing(&targets)?;
     let key = ctx.new_key()?;
+    refuse_foreign(ctx, &interface, backend, key.public())?;
     let address = Ipv4Net::new_assert(pool.hub(), pool.prefix_len());
     let steps: Vec<String> = targets.iter().map(|p| format!("create {}", p.display())).collect();
     if !args.dry_run {

@@ -2,9 +2,10 @@
 
 use super::Context;
 use crate::{
+    device::{Device, DeviceError},
     error::{Error, Kind},
     fsx,
-    model::{Endpoint, InterfaceName, Pool, PrivateKey},
+    model::{Endpoint, InterfaceName, Pool, PrivateKey, PublicKey},
     settings::{Backend, Initial, initial_text},
     store::{Hub, Store},
     vault::{Recipients, new_identity},
@@ -60,6 +61,38 @@ pub(super) fn refuse_existing(targets: &[&PathBuf]) -> Result<(), Error> {
     let verb = if found.len() == 1 { "exists" } else { "exist" };
     Err(Error::new(Kind::Conflict, format!("a hub is here already: {} {verb}", found.join(", "))).hint(
         "nothing was changed; use --root for another hub, --adopt for a conf that is in use, or move the files away",
+    ))
+}
+
+/// A new hub has a new key, so whatever runs below the name that it would have is another's.
+pub(super) fn refuse_foreign(
+    ctx: &Context<'_>,
+    name: &InterfaceName,
+    backend: Backend,
+    key: PublicKey,
+) -> Result<(), Error> {
+    let Some(mut device) = ctx.device_of(backend, name, key) else {
+        return Ok(());
+    };
+    match device.peek() {
+        Ok(_) => Ok(()),
+        Err(e @ DeviceError::Foreign { .. }) => Err(Error::from(e).hint(format!(
+            "nothing was changed; adopt it (\"wg showconf {name} > FILE\" and \"iwas-wg init --adopt --interface \
+             {name} --from FILE\"), choose another --interface, or remove it with \"ip link del {name}\""
+        ))),
+        Err(e) => Err(in_the_way(e, name)),
+    }
+}
+
+/// A failure to read the interface of a hub that is not there yet, with the remedy that `init` has.
+pub(super) fn in_the_way(e: DeviceError, name: &InterfaceName) -> Error {
+    let is_foreign = e.is_foreign();
+    let e = Error::from(e);
+    if !is_foreign {
+        return e;
+    }
+    e.hint(format!(
+        "nothing was changed; choose another --interface, or remove it with \"ip link del {name}\""
     ))
 }
 

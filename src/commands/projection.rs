@@ -2,7 +2,7 @@
 //!
 //! A failure here never takes the commit back: it becomes exit 9, and `sync` mends it.
 
-pub(super) use super::conf_plan::{check_conf, claimed, conf_drift, open_preshared, plan_conf};
+pub(super) use super::conf_plan::{check_targets, claimed, conf_drift, open_preshared, plan_conf};
 
 use super::{
     Context,
@@ -10,6 +10,7 @@ use super::{
     known_conf,
 };
 use crate::{
+    device::Device,
     error::{Error, Kind},
     fsx,
     model::{
@@ -91,7 +92,7 @@ pub(super) fn plan_both(
         let both = desired.and_then(|d| Ok((plan_conf_of(settings, store, hub, &d, &Extras::new())?, d)));
         planned = Some(both);
     };
-    let live = if let Some(mut device) = ctx.device(settings) {
+    let live = if let Some(mut device) = ctx.device(settings, hub) {
         Some(device.read_while(&mut plan))
     } else {
         plan();
@@ -117,7 +118,7 @@ pub(super) fn plan_interface(
     store: &Store,
     hub: &Hub,
 ) -> Result<Plan, Error> {
-    let Some(mut device) = ctx.device(settings) else {
+    let Some(mut device) = ctx.device(settings, hub) else {
         return Ok(Plan::default());
     };
     let live = device.read()?;
@@ -138,7 +139,7 @@ pub(super) fn apply(
     plan: &Plan,
     extras: &Extras,
 ) -> Result<(), Error> {
-    let Some(mut device) = ctx.device(settings) else {
+    let Some(mut device) = ctx.device(settings, hub) else {
         return Ok(());
     };
     let has_secret = |key| extras.get(key).is_some_and(|e| e.preshared_key.is_some());

@@ -26,6 +26,7 @@ pub(super) fn run(
     let _lock = ctx.lock(&settings)?;
     let mut store = Context::store(&settings)?;
     let hub = store.hub()?;
+    ctx.check_interface(&settings, &hub)?;
     endpoint(&settings)?;
     let pool = settings.pool.clone().without(&claimed(&settings, &store, &hub)?);
     let waiting = store.locations(&ctx.scope)?.into_iter().filter(|l| l.public_key.is_none());

@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{
     access::Permission,
+    device::{Device, DeviceError},
     error::Error,
     model::{
         Counts, LiveInterface, LivePeer, Location, LocationName, PublicKey, State, expiry::expires_soon,
@@ -19,6 +20,7 @@ use crate::{
         json::{CountsReport, Envelope, HubReport, LocationReport, StatusReport, state_of, time},
     },
     settings::Settings,
+    store::Hub,
 };
 use jiff::Timestamp;
 use std::collections::HashMap;
@@ -59,7 +61,10 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
         Ok(some)
     };
     let mut all = Ok(Vec::new());
-    let live = read_live(ctx, &settings, &mut || all = read());
+    let live = read_live(ctx, &settings, &hub, &mut || all = read()).unwrap_or_else(|e| {
+        not_read(ctx, &e);
+        None
+    });
     let mut all = all?;
     if let Some(live) = &live {
         let ahead = overlay(&mut all, live, now, settings.offline_after);
@@ -157,23 +162,29 @@ fn lately_dark(all: &[Location], now: Timestamp) -> Option<&LocationName> {
     (now.as_second() - at.as_second() < 86_400).then_some(name)
 }
 
-/// The interface, or the reason with `-v` and nothing: then the last heartbeat must do. Does
-/// something else in the meantime, in any case.
+/// The interface. Does something else in the meantime, in any case.
+///
+/// # Errors
+/// Why it was not read: then the last heartbeat must do.
 pub(super) fn read_live(
-    ctx: &mut Context<'_>,
+    ctx: &Context<'_>,
     settings: &Settings,
+    hub: &Hub,
     meanwhile: &mut dyn FnMut(),
-) -> Option<LiveInterface> {
-    let Some(mut device) = ctx.device(settings) else {
+) -> Result<Option<LiveInterface>, DeviceError> {
+    let Some(mut device) = ctx.device(settings, hub) else {
         meanwhile();
-        return None;
+        return Ok(None);
     };
-    match device.read_while(meanwhile) {
-        Ok(live) => live,
-        Err(e) => {
-            ctx.ui.detail(&format!("the interface was not read: {e}"));
-            None
-        }
+    device.read_while(meanwhile)
+}
+
+/// Says why the interface was not read: with `-v`, but always if it is another's.
+pub(super) fn not_read(ctx: &mut Context<'_>, e: &DeviceError) {
+    if e.is_foreign() {
+        ctx.ui.warn(&format!("{e}; what is shown is from the last heartbeat"));
+    } else {
+        ctx.ui.detail(&format!("the interface was not read: {e}"));
     }
 }
 

@@ -2,11 +2,12 @@
 
 use super::{
     Context, Outcome,
-    projection::{self, steps},
+    projection::{self, check_targets, steps},
     upkeep,
 };
 use crate::{
     access::Permission,
+    device::Device,
     error::{Error, Kind},
     fsx,
     model::PublicKey,
@@ -118,10 +119,13 @@ fn end_what_is_due(
     if store.due(ctx.now())?.is_empty() {
         return Ok(Vec::new());
     }
+    // What the rest of the call refuses must not be found out after a commit.
+    let hub = store.hub()?;
+    check_targets(ctx, settings, store, &hub)?;
     if let Some(jump) = ctx.judge_clock(store)?.jump() {
         ctx.ui.warn(&upkeep::jump_warning(jump));
     }
-    let live = match ctx.device(settings) {
+    let live = match ctx.device(settings, &hub) {
         Some(mut device) => device.read()?,
         None => None,
     };

@@ -14,7 +14,8 @@ use std::collections::HashSet;
 
 /// Create the interface with its key, port, address and all peers
 ///
-/// Running it again changes only what differs: live sessions are not disturbed. Where the kernel
+/// Running it again changes only what differs: live sessions are not disturbed. An interface of
+/// that name with another key is another hub's: no command changes, judges or removes it (exit 4). Where the kernel
 /// has no WireGuard, wireguard-go (or the program in WG_USERSPACE_IMPLEMENTATION) carries it.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "Examples:

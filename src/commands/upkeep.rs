@@ -78,7 +78,7 @@ pub(super) fn all_due(
     let now = ctx.now();
     let is_doubtful = ctx.judge_clock(store)?.jump().is_some();
     let peers = live.map_or(&[][..], |l| l.peers.as_slice());
-    let mut device = if live.is_some() { ctx.device(settings) } else { None };
+    let mut device = if live.is_some() { ctx.device(settings, &store.hub()?) } else { None };
     let mut asked = 0;
     let mut all = Vec::new();
     for name in store.due(now)? {
@@ -90,7 +90,7 @@ pub(super) fn all_due(
             all.push((location, Step::Peer(step)));
         } else if location.moving.is_some() && location.enabled && asked < ASKED_AT_ONCE {
             asked += 1;
-            if device.as_deref_mut().is_some_and(|d| answers(d, settings, &location)) {
+            if device.as_mut().is_some_and(|d| answers(d, settings, &location)) {
                 all.push((location, Step::Move));
             }
         }

@@ -19,6 +19,8 @@ pub struct FakeState {
     pub interface: Option<LiveInterface>,
     /// Makes every read fail.
     pub unreadable: bool,
+    /// The name belongs to another kind of interface.
+    pub other_kind: bool,
     /// Makes every change fail.
     pub broken: bool,
     /// Nothing on this machine can carry an interface.
@@ -54,6 +56,9 @@ impl Device for FakeDevice {
         let state = self.state.borrow();
         if state.unreadable {
             return Err(DeviceError::Denied { name: self.name.clone(), action: "read" });
+        }
+        if state.other_kind {
+            return Err(DeviceError::NotWireguard { name: self.name.clone() });
         }
         Ok(state.interface.clone())
     }

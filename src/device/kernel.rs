@@ -63,15 +63,26 @@ pub(super) struct Seen {
     pub(super) peers: Vec<LivePeer>,
 }
 
+/// How much of an interface is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Extent {
+    Whole,
+    /// The interface itself and whether it has peers.
+    Head,
+}
+
 /// Reads an interface.
 ///
 /// # Errors
 /// The kernel's.
-pub(super) fn read(name: &InterfaceName) -> io::Result<Seen> {
+pub(super) fn read(name: &InterfaceName, extent: Extent) -> io::Result<Seen> {
     let mut channel = Channel::open(FAMILY)?;
     let mut request = Message::new(GET_DEVICE, 64);
     interface_name(&mut request, name);
-    channel.dump(&mut request, Seen::default, hear)
+    match extent {
+        Extent::Whole => channel.dump(&mut request, Seen::default, hear),
+        Extent::Head => channel.begin_dump(&mut request, Seen::default(), hear),
+    }
 }
 
 /// Takes one message of a dump in.

@@ -11,17 +11,19 @@ mod fake;
 mod kernel;
 mod link;
 mod netlink;
+mod owned;
 mod uapi;
 mod userspace;
 mod wireguard;
 
 pub use fake::{FakeDevices, FakeState};
+pub use owned::OwnedDevice;
 pub use wireguard::SystemDevices;
 
 use crate::{
     fsx,
     model::{
-        InterfaceName, LiveInterface, PrivateKey,
+        InterfaceName, LiveInterface, PrivateKey, PublicKey,
         plan::{Extras, Plan},
     },
 };
@@ -53,6 +55,15 @@ pub trait Device {
     /// As [`Device::read`].
     fn read_while(&mut self, meanwhile: &mut dyn FnMut()) -> Result<Option<LiveInterface>, DeviceError> {
         meanwhile();
+        self.read()
+    }
+
+    /// Reads what tells whose the interface is. Of its peers there may be only some, but one at
+    /// least if it has any: what this costs must not depend on how many they are.
+    ///
+    /// # Errors
+    /// As [`Device::read`].
+    fn peek(&mut self) -> Result<Option<LiveInterface>, DeviceError> {
         self.read()
     }
 
@@ -117,6 +128,20 @@ pub enum DeviceError {
         /// The interface.
         name: InterfaceName,
     },
+    /// It has another key than the hub's, or none and is in use all the same.
+    #[error("the interface {name} is not this hub's: {}", crate::device::whose(*.key, *.hub, *.port, *.peers))]
+    Foreign {
+        /// The interface.
+        name: InterfaceName,
+        /// The hub's public key.
+        hub: PublicKey,
+        /// The public key of the interface.
+        key: Option<PublicKey>,
+        /// Its UDP port.
+        port: Option<u16>,
+        /// How many peers it has.
+        peers: usize,
+    },
     /// A userspace `WireGuard` of that name runs, but its interface is not here.
     #[error(
         "a userspace WireGuard named {name} already runs, in another network namespace or without its interface"
@@ -173,6 +198,21 @@ pub enum DeviceError {
         /// The system's answer.
         source: io::Error,
     },
+}
+
+impl DeviceError {
+    /// Whether the interface is another's, which is no failure of this hub's own.
+    pub const fn is_foreign(&self) -> bool {
+        matches!(self, Self::Foreign { .. } | Self::NotWireguard { .. })
+    }
+}
+
+/// What a foreign interface has, in words.
+fn whose(key: Option<PublicKey>, hub: PublicKey, port: Option<u16>, peers: usize) -> String {
+    let key = key.map_or_else(|| "no key".to_owned(), |key| format!("the public key {key}"));
+    let port = port.map_or_else(|| "no UDP port".to_owned(), |port| format!("UDP port {port}"));
+    let peers = if peers == 1 { "1 peer".to_owned() } else { format!("{peers} peers") };
+    format!("it has {key}, {port} and {peers}, and the hub's public key is {hub}")
 }
 
 fn system_reason(e: &io::Error) -> String {

@@ -6,7 +6,7 @@
 //! A dump during which something changed is begun anew, since it may lack peers or have them twice.
 
 use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_GENERIC};
-use std::io;
+use std::{io, ops::ControlFlow};
 use zeroize::{Zeroize, Zeroizing};
 
 const NLMSG_ERROR: u16 = 2;
@@ -57,6 +57,7 @@ impl Channel {
         let mut id = None;
         channel.exchange(&mut request, NLM_F_REQUEST | NLM_F_ACK, &mut |attributes| {
             id = id.or(attributes.find(CTRL_ATTR_FAMILY_ID).and_then(number::<2>).map(u16::from_ne_bytes));
+            ControlFlow::Continue(())
         })?;
         channel.family = id.ok_or(io::ErrorKind::NotFound)?;
         Ok(channel)
@@ -75,7 +76,10 @@ impl Channel {
     ) -> io::Result<T> {
         for _ in 0..ATTEMPTS {
             let mut found = begin();
-            let whole = self.exchange(request, NLM_F_REQUEST | NLM_F_DUMP, &mut |a| each(&mut found, a))?;
+            let whole = self.exchange(request, NLM_F_REQUEST | NLM_F_DUMP, &mut |a| {
+                each(&mut found, a);
+                ControlFlow::Continue(())
+            })?;
             if whole {
                 return Ok(found);
             }
@@ -83,20 +87,38 @@ impl Channel {
         Err(io::Error::new(io::ErrorKind::Interrupted, "it changes faster than it can be read"))
     }
 
+    /// Asks for a dump and hears its first message alone. The channel is of no use afterwards.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub(super) fn begin_dump<T>(
+        mut self,
+        request: &mut Message,
+        mut found: T,
+        each: impl Fn(&mut T, Attributes<'_>),
+    ) -> io::Result<T> {
+        self.exchange(request, NLM_F_REQUEST | NLM_F_DUMP, &mut |a| {
+            each(&mut found, a);
+            ControlFlow::Break(())
+        })?;
+        Ok(found)
+    }
+
     /// Makes a change and waits until the kernel has made it.
     ///
     /// # Errors
     /// The kernel's.
     pub(super) fn change(&mut self, request: &mut Message) -> io::Result<()> {
-        self.exchange(request, NLM_F_REQUEST | NLM_F_ACK, &mut |_| {}).map(drop)
+        self.exchange(request, NLM_F_REQUEST | NLM_F_ACK, &mut |_| ControlFlow::Continue(())).map(drop)
     }
 
-    /// Sends a message and hears the answer to its end; `false` if it was an interrupted dump.
+    /// Sends a message and hears the answer to its end, or until `each` has heard enough; `false`
+    /// if it was an interrupted dump.
     fn exchange(
         &mut self,
         request: &mut Message,
         flags: u16,
-        each: &mut dyn FnMut(Attributes<'_>),
+        each: &mut dyn FnMut(Attributes<'_>) -> ControlFlow<()>,
     ) -> io::Result<bool> {
         self.sequence += 1;
         request.finish(self.family, flags, self.sequence);
@@ -123,7 +145,12 @@ impl Channel {
                     NLMSG_ERROR => return acknowledged(body).map(|()| whole),
                     // Since 5.x the end of a dump carries the error that broke it off.
                     NLMSG_DONE => return acknowledged(body).map(|()| whole),
-                    _ => each(Attributes(body.get(GENERIC_HEADER - HEADER..).unwrap_or_default())),
+                    _ => {
+                        let attributes = body.get(GENERIC_HEADER - HEADER..).unwrap_or_default();
+                        if each(Attributes(attributes)).is_break() {
+                            return Ok(true);
+                        }
+                    }
                 }
             }
         }

@@ -1,7 +1,7 @@
 //! Reading a userspace `WireGuard` through its control socket, line by line as it answers.
 
 use super::{
-    kernel::Seen,
+    kernel::{Extent, Seen},
     userspace::{connect, no_answer},
 };
 use crate::model::{InterfaceName, LivePeer, PrivateKey, PublicKey};
@@ -13,15 +13,16 @@ use zeroize::{Zeroize, Zeroizing};
 ///
 /// # Errors
 /// The system's, or the number that the program gives.
-pub(super) fn read(name: &InterfaceName) -> io::Result<Seen> {
+pub(super) fn read(name: &InterfaceName, extent: Extent) -> io::Result<Seen> {
     let mut socket = connect(name)?;
-    let seen =
-        socket.write_all(b"get=1\n\n").and_then(|()| parse(BufReader::with_capacity(64 * 1024, socket)));
+    let seen = socket
+        .write_all(b"get=1\n\n")
+        .and_then(|()| parse(BufReader::with_capacity(64 * 1024, socket), extent));
     seen.map_err(no_answer)
 }
 
-/// Takes an answer in, up to the empty line at its end.
-fn parse(mut answer: impl BufRead) -> io::Result<Seen> {
+/// Takes an answer in, up to the empty line at its end, or to its first peer.
+fn parse(mut answer: impl BufRead, extent: Extent) -> io::Result<Seen> {
     let mut seen = Seen::default();
     // Reused for every line, and wiped: one of them is the private key.
     let mut line = Zeroizing::new(Vec::with_capacity(256));
@@ -41,6 +42,9 @@ fn parse(mut answer: impl BufRead) -> io::Result<Seen> {
         hear(&mut seen, key, value)?;
         if key == "private_key" {
             line.zeroize();
+        }
+        if extent == Extent::Head && !seen.peers.is_empty() {
+            return Ok(seen);
         }
     }
 }
@@ -116,7 +120,7 @@ mod tests {
     const KEY: &str = "77076d0a7318a57d3c16c17251b26645df4c2f87ebc0992ab177fba51db92c2a";
 
     fn seen(answer: &str) -> io::Result<Seen> {
-        parse(answer.as_bytes())
+        parse(answer.as_bytes(), Extent::Whole)
     }
 
     #[test]
@@ -143,6 +147,15 @@ mod tests {
         assert_eq!(p.endpoint, "[2001:db8::1]:7".parse().ok());
         assert_eq!(p.last_handshake.map(Timestamp::as_second), Some(1_700_000_000));
         assert_eq!((seen.peers[1].last_handshake, seen.peers[1].endpoint), (None, None));
+    }
+
+    #[test]
+    fn a_look_at_the_head_ends_at_the_first_peer() {
+        let text = format!("private_key={KEY}\nlisten_port=7\npublic_key={}\nnonsense", "11".repeat(32));
+        let seen = parse(text.as_bytes(), Extent::Head).expect("head");
+        assert_eq!((seen.public_key.is_some(), seen.listen_port, seen.peers.len()), (true, Some(7), 1));
+        let none = parse(&b"listen_port=7\nerrno=0\n\n"[..], Extent::Head).expect("no peers");
+        assert_eq!((none.public_key, none.peers.len()), (None, 0));
     }
 
     #[test]

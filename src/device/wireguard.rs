@@ -124,14 +124,14 @@ impl SystemDevice {
         })
     }
 
-    /// All that there is to be seen.
-    fn look(&self) -> Result<Option<LiveInterface>, DeviceError> {
+    /// What there is to be seen.
+    fn look(&self, extent: kernel::Extent) -> Result<Option<LiveInterface>, DeviceError> {
         let Some((found, backend)) = self.locate()? else {
             return Ok(None);
         };
         let seen = match backend {
-            Backend::Kernel => kernel::read(&self.name),
-            Backend::Userspace => uapi::read(&self.name),
+            Backend::Kernel => kernel::read(&self.name, extent),
+            Backend::Userspace => uapi::read(&self.name, extent),
         };
         let seen = seen.map_err(self.fail("read"))?;
         let (addresses, age_seconds) =
@@ -179,14 +179,18 @@ impl Device for SystemDevice {
     fn read_while(&mut self, meanwhile: &mut dyn FnMut()) -> Result<Option<LiveInterface>, DeviceError> {
         let reader: &Self = self;
         thread::scope(|scope| {
-            let live = scope.spawn(|| reader.look());
+            let live = scope.spawn(|| reader.look(kernel::Extent::Whole));
             meanwhile();
             live.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
         })
     }
 
     fn read(&mut self) -> Result<Option<LiveInterface>, DeviceError> {
-        self.look()
+        self.look(kernel::Extent::Whole)
+    }
+
+    fn peek(&mut self) -> Result<Option<LiveInterface>, DeviceError> {
+        self.look(kernel::Extent::Head)
     }
 
     fn apply(

@@ -80,6 +80,18 @@ pub struct LiveInterface {
     pub peers: Vec<LivePeer>,
 }
 
+impl LiveInterface {
+    /// Whether the interface is that of the hub with this key. One without a key belongs to the
+    /// hub if nothing was made of it yet: no handshake can succeed on it, and a crash between the
+    /// steps of `up` leaves such a one.
+    pub fn is_of(&self, hub: &PublicKey) -> bool {
+        match &self.public_key {
+            Some(key) => key == hub,
+            None => self.peers.is_empty() && self.addresses.is_empty(),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

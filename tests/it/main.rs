@@ -17,6 +17,7 @@ mod conf;
 mod crash;
 mod doctor;
 mod examples;
+mod foreign;
 mod generated;
 mod heartbeat;
 mod history;

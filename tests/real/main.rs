@@ -19,6 +19,7 @@ mod kernel;
 mod manual;
 mod monitoring;
 mod netns;
+mod ownership;
 mod quickstart;
 mod rotation;
 mod router;

@@ -148,6 +148,7 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
     }
     let hub = store.hub()?;
     if !args.no_provision {
+        ctx.check_interface(&settings, &hub)?;
         endpoint(&settings)?;
         refuse_taken_key(&store, &ctx.scope, key)?;
     }

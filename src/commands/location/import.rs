@@ -86,6 +86,7 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
     refuse(planner.faults, sheet.count, &args.file)?;
     let requests: Vec<KeyRequest> = entries.iter().filter_map(|e| e.key).collect();
     if !requests.is_empty() {
+        ctx.check_interface(&settings, &hub)?;
         endpoint(&settings)?;
     }
     // One look at each kind of request is enough.

@@ -6,7 +6,7 @@ use crate::{
     commands::{
         Context, Outcome,
         context::require,
-        projection::{check_conf, project},
+        projection::{check_targets, project},
     },
     error::{Error, Kind},
     model::{LocationName, plan::Plan},
@@ -48,7 +48,7 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
     };
     let at = location.vpn_ip.map_or_else(String::new, |ip| format!(" ({ip})"));
     if location.public_key.is_some() {
-        check_conf(&settings, &store, &store.hub()?)?;
+        check_targets(ctx, &settings, &store, &store.hub()?)?;
     }
     if args.dry_run {
         report(ctx, "removed", true, &location, None, &format!("would remove {name}{at}"))?;

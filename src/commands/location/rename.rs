@@ -6,7 +6,7 @@ use crate::{
     commands::{
         Context, Outcome,
         context::require,
-        projection::{check_conf, project},
+        projection::{check_targets, project},
     },
     error::{Error, Kind},
     model::{LocationName, plan::Plan},
@@ -53,7 +53,7 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
     }
     let has_peer = before.public_key.is_some();
     if has_peer {
-        check_conf(&settings, &store, &store.hub()?)?;
+        check_targets(ctx, &settings, &store, &store.hub()?)?;
     }
     if args.dry_run {
         report(ctx, "renamed", true, &before, None, &format!("would rename {old} to {new}"))?;

@@ -3,7 +3,11 @@
 use super::{parse_tags, report};
 use crate::{
     access::Permission,
-    commands::{Context, Outcome, context::require, projection::project},
+    commands::{
+        Context, Outcome,
+        context::require,
+        projection::{check_targets, project},
+    },
     error::{Error, Kind},
     model::{
         Description, LocationName, Org,
@@ -114,6 +118,9 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
     if after == before && wide.is_none() {
         report(ctx, "unchanged", args.dry_run, &before, None, &format!("{name} is so already"))?;
         return Ok(Outcome::Done);
+    }
+    if wide.is_some() {
+        check_targets(ctx, &settings, &store, &store.hub()?)?;
     }
     after.updated_at = now;
     if args.dry_run {

@@ -95,6 +95,7 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
     }
     let hub = store.hub()?;
     let shows = shows_script(ctx, location.org.as_ref(), request)?;
+    ctx.check_interface(&settings, &hub)?;
     endpoint(&settings)?;
     refuse_taken_key(&store, &ctx.scope, request)?;
     let pool = settings.pool.clone().without(&claimed(&settings, &store, &hub)?);

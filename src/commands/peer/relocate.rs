@@ -7,7 +7,7 @@ use crate::{
         Context, Outcome,
         context::require,
         location::report,
-        projection::{check_conf, claimed, project},
+        projection::{check_targets, claimed, project},
         provisioning::{ScriptKeys, choose_address, endpoint, install_script, parse_address},
         unsealing::Vault,
         upkeep::{self, Step},
@@ -15,7 +15,7 @@ use crate::{
     error::{Error, Kind},
     model::{Location, LocationName, Move, plan::Plan},
     output::json::time,
-    settings::Settings,
+    settings::{Backend, Settings},
     store::Store,
 };
 use std::{
@@ -73,7 +73,7 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
     if to.is_some() {
         ctx.narrow(Permission::RouterScript)?;
     }
-    if args.wait.is_some() && ctx.device(&settings).is_none() {
+    if args.wait.is_some() && settings.backend == Backend::None {
         return Err(Error::new(
             Kind::BadState,
             "hub.backend is \"none\": there is no interface to ask through",
@@ -128,7 +128,7 @@ fn begin(
     endpoint(settings)?;
     let pool = settings.pool.clone().without(&claimed(settings, store, &hub)?);
     choose_address(settings, store, &ctx.scope, &pool, Some(to), Some(name))?;
-    check_conf(settings, store, &hub)?;
+    check_targets(ctx, settings, store, &hub)?;
     if args.dry_run {
         report(ctx, "moving", true, location, None, &format!("would move {name} to {to}"))?;
         return Ok(false);
@@ -175,7 +175,7 @@ fn end(
         report(ctx, "unchanged", args.dry_run, location, None, &format!("{name} is not being moved"))?;
         return Ok(Outcome::Done);
     };
-    check_conf(settings, store, &store.hub()?)?;
+    check_targets(ctx, settings, store, &store.hub()?)?;
     let (action, verb) = if args.abort { ("aborted", "give up") } else { ("moved", "finish") };
     if args.dry_run {
         let said = format!("would {verb} the move of {name} to {}", moving.vpn_ip);
@@ -210,13 +210,15 @@ fn wait(
     to: Ipv4Addr,
     seconds: u64,
 ) -> Result<Outcome, Error> {
-    let Some(mut device) = ctx.device(settings) else {
+    let store = Context::store_to_read(settings)?;
+    let Some(mut device) = ctx.device(settings, &store.hub()?) else {
         return Ok(Outcome::Done);
     };
-    let moving = require(&Context::store_to_read(settings)?, &ctx.scope, name)?;
+    let moving = require(&store, &ctx.scope, name)?;
+    drop(store);
     let begun = Instant::now();
     loop {
-        if upkeep::answers(&mut *device, settings, &moving) {
+        if upkeep::answers(&mut device, settings, &moving) {
             break;
         }
         if begun.elapsed() >= Duration::from_secs(seconds) {

@@ -38,13 +38,15 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
     let Some(peer) = store.wanted_peer(&name)? else {
         return Err(super::disabled(&location));
     };
+    let hub = store.hub()?;
+    ctx.check_interface(&settings, &hub)?;
     if args.dry_run {
         report(ctx, "reset", true, &location, None, &format!("would reset the peer of {name}"))?;
         return Ok(Outcome::Done);
     }
     // Both in one message: there is no moment at which the address is nobody's for long.
     let plan = Plan { remove_peers: vec![peer.public_key], set_peers: vec![peer], ..Plan::default() };
-    apply(ctx, &settings, &store.hub()?, &plan, &extras(&settings)).map_err(|e| e.as_kind(Kind::Device))?;
+    apply(ctx, &settings, &hub, &plan, &extras(&settings)).map_err(|e| e.as_kind(Kind::Device))?;
     store.record(&ctx.deed(Some(&location)))?;
     report(ctx, "reset", false, &location, None, &format!("the hub has forgotten the sessions of {name}"))?;
     Ok(Outcome::Done)

@@ -7,7 +7,7 @@ use crate::{
         Context, Outcome,
         context::require,
         location::report,
-        projection::{check_conf, project},
+        projection::{check_targets, project},
     },
     error::Error,
     model::{LocationName, plan::Plan},
@@ -40,7 +40,7 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
     let mut store = Context::store(&settings)?;
     let before = require(&store, &ctx.scope, &name)?;
     let key = public_key(&before)?;
-    check_conf(&settings, &store, &store.hub()?)?;
+    check_targets(ctx, &settings, &store, &store.hub()?)?;
     if args.dry_run {
         report(ctx, "revoked", true, &before, None, &format!("would revoke the key {key} of {name}"))?;
         return Ok(Outcome::Done);

@@ -6,8 +6,9 @@ use crate::{
     commands::{
         Context, Outcome,
         context::require,
+        heartbeat::no_reading,
         location::report,
-        projection::{check_conf, project, project_with},
+        projection::{check_targets, project, project_with},
         provisioning::{
             KeyRequest, Prepared, ScriptKeys, check_recipients, prepare, refuse_taken_key, rotate_script,
             site,
@@ -15,6 +16,7 @@ use crate::{
         unsealing::Vault,
         upkeep::{self, Step},
     },
+    device::Device,
     error::{Error, Kind},
     model::{
         KeyMode, Location, LocationName, PublicKey, Rotation,
@@ -23,7 +25,7 @@ use crate::{
     },
     output::json::time,
     script::{Kind as ScriptKind, render},
-    settings::Settings,
+    settings::{Backend, Settings},
     store::{Hub, Store},
 };
 use std::{
@@ -105,7 +107,7 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
         return rotate_all::run(args, ctx, &settings);
     };
     KeyRequest::from_flags(args.key_mode.as_deref(), args.public_key.as_deref(), settings.key_mode)?;
-    if args.wait.is_some() && ctx.device(&settings).is_none() {
+    if args.wait.is_some() && settings.backend == Backend::None {
         return Err(Error::new(Kind::BadState, "hub.backend is \"none\": there is no interface to wait on")
             .hint("leave out --wait"));
     }
@@ -113,6 +115,9 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
     let mut store = Context::store(&settings)?;
     let location = require(&store, &ctx.scope, &name)?;
     let present = public_key(&location)?;
+    if args.wait.is_some() {
+        ctx.check_interface(&settings, &store.hub()?)?;
+    }
     if args.abort {
         return abort(args, ctx, &settings, &mut store, &location);
     }
@@ -182,7 +187,7 @@ fn begin(
     }
     refuse_taken_key(store, &ctx.scope, request)?;
     check_recipients(settings, request)?;
-    check_conf(settings, store, &hub)?;
+    check_targets(ctx, settings, store, &hub)?;
     if args.dry_run {
         let said = format!("would rotate the key of {name} (key mode {})", request.mode);
         report(ctx, "rotating", true, location, None, &said)?;
@@ -268,9 +273,10 @@ fn abort(
         report(ctx, "unchanged", args.dry_run, location, None, &format!("{name} is not being rotated"))?;
         return Ok(Outcome::Done);
     };
-    check_conf(settings, store, &store.hub()?)?;
+    let hub = store.hub()?;
+    check_targets(ctx, settings, store, &hub)?;
     // Once the router has turned to its next key, the present one would bring it back no more.
-    let live = match ctx.device(settings) {
+    let live = match ctx.device(settings, &hub) {
         Some(mut device) if location.enabled => device.read()?,
         _ => None,
     };
@@ -301,13 +307,14 @@ fn wait(
     next: &PublicKey,
     seconds: u64,
 ) -> Result<Outcome, Error> {
-    let Some(mut device) = ctx.device(settings) else {
+    let hub = Context::store_to_read(settings)?.hub()?;
+    let Some(mut device) = ctx.device(settings, &hub) else {
         return Ok(Outcome::Done);
     };
     let begun = Instant::now();
     loop {
         let looked = Instant::now();
-        let live = device.read().map_err(|e| Error::from(e).as_kind(Kind::Device))?;
+        let live = device.read().map_err(no_reading)?;
         if live.is_some_and(|l| has_turned(&l.peers, present, next)) {
             return finish(ctx, settings, name, next);
         }

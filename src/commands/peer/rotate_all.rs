@@ -4,7 +4,7 @@ use super::rotate::{Args, address, first_step, rotation};
 use crate::{
     commands::{
         Context, Outcome,
-        projection::{check_conf, project_with},
+        projection::{check_targets, project_with},
         provisioning::{KeyRequest, check_recipients, prepare, rotate_script},
         script::file_name,
     },
@@ -39,7 +39,7 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>, settings: &Settings) -> Re
     for l in all.iter().filter(|l| l.key_mode != KeyMode::Router) {
         check_recipients(settings, request(l))?;
     }
-    check_conf(settings, &store, &hub)?;
+    check_targets(ctx, settings, &store, &hub)?;
     let names = |made_there: bool| -> Vec<String> {
         let some = all.iter().filter(|l| (l.key_mode == KeyMode::Router) == made_there);
         some.map(|l| l.name.to_string()).collect()

@@ -7,7 +7,7 @@ use crate::{
         Context, Outcome,
         context::require,
         location::report,
-        projection::{check_conf, open_preshared, project, project_with},
+        projection::{check_targets, open_preshared, project, project_with},
         upkeep::known_to_conf,
     },
     error::{Error, Kind},
@@ -61,7 +61,7 @@ pub(super) fn disable(args: &DisableArgs, ctx: &mut Context<'_>) -> Result<Outco
         report(ctx, "unchanged", args.dry_run, &location, None, &format!("{name} is disabled already"))?;
         return Ok(Outcome::Done);
     }
-    check_conf(&settings, &store, &store.hub()?)?;
+    check_targets(ctx, &settings, &store, &store.hub()?)?;
     let (sealed, known) = known_to_conf(&settings, &location)?;
     if args.dry_run {
         report(ctx, "disabled", true, &location, None, &format!("would disable {name}"))?;
@@ -102,7 +102,7 @@ pub(super) fn enable(args: &EnableArgs, ctx: &mut Context<'_>) -> Result<Outcome
         report(ctx, "unchanged", args.dry_run, &location, None, &format!("{name} is enabled already"))?;
         return Ok(Outcome::Done);
     }
-    check_conf(&settings, &store, &store.hub()?)?;
+    check_targets(ctx, &settings, &store, &store.hub()?)?;
     let fresh = preshared_keys(&settings, &store, &location)?;
     if args.dry_run {
         report(ctx, "enabled", true, &location, None, &format!("would enable {name}"))?;

@@ -2,14 +2,15 @@
 
 use super::super::{
     Context,
-    status::{count, overlay, read_live},
+    status::{count, not_read, overlay, read_live},
 };
 use crate::{
+    device::DeviceError,
     error::Error,
     model::{Counts, LiveInterface, Location, State, health::transition_time},
     output::json::state_of,
     settings::Settings,
-    store::Store,
+    store::{Hub, Store},
 };
 use jiff::Timestamp;
 use std::collections::HashMap;
@@ -30,6 +31,7 @@ pub(super) struct Change {
 /// What is known of the fleet.
 pub(super) struct Fleet {
     store: Store,
+    hub: Hub,
     /// Of the store, when the locations were read.
     version: i64,
     /// As the store has them, with the interface over it.
@@ -57,9 +59,12 @@ impl Fleet {
             read_at: ctx.now(),
             heartbeat_at: store.heartbeat_at()?,
             changed: HashMap::new(),
+            hub: store.hub()?,
             store,
         };
-        fleet.look(settings, ctx);
+        if let Err(e) = fleet.look(settings, ctx) {
+            not_read(ctx, &e);
+        }
         Ok(fleet)
     }
 
@@ -74,7 +79,8 @@ impl Fleet {
             self.locations = self.store.locations(&ctx.scope)?;
             self.heartbeat_at = self.store.heartbeat_at()?;
         }
-        self.look(settings, ctx);
+        // Why it cannot be read was said at the start, or shows in what is told of the source.
+        let _ = self.look(settings, ctx);
         let changes = changes(before, &self.locations, self.read_at, settings.offline_after);
         let now = self.read_at.as_second();
         self.changed.retain(|_, at| now - *at < NEW_FOR);
@@ -84,9 +90,10 @@ impl Fleet {
 
     /// Puts what the interface shows over what is known. While it cannot be read, what it showed
     /// last stands until a heartbeat knows better: nobody comes back because the hub is gone.
-    fn look(&mut self, settings: &Settings, ctx: &mut Context<'_>) {
+    fn look(&mut self, settings: &Settings, ctx: &Context<'_>) -> Result<(), DeviceError> {
         self.read_at = ctx.now();
-        let live = read_live(ctx, settings, &mut || {});
+        let live = read_live(ctx, settings, &self.hub, &mut || {});
+        let (live, read) = live.map_or_else(|e| (None, Err(e)), |live| (live, Ok(())));
         self.is_live = live.is_some();
         if let Some(live) = live {
             self.seen = Some((live, self.read_at));
@@ -96,6 +103,7 @@ impl Fleet {
         {
             overlay(&mut self.locations, live, *at, settings.offline_after);
         }
+        read
     }
 
     /// `live` or `heartbeat`.

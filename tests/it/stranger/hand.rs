@@ -1,11 +1,12 @@
 //! What the stranger does: `wg set` on the interface and an editor on the conf.
 
 use super::{MARK, World};
-use iwas_wg::model::{LiveInterface, LivePeer, PrivateKey, PublicKey};
+use iwas_wg::model::{LiveInterface, LivePeer, PublicKey};
 use proptest::{prelude::*, sample::Index};
 use std::fs;
 
-/// One thing that the stranger does.
+/// One thing that the stranger does. The hub's key stays: with another one, the interface and the
+/// conf are another hub's.
 #[derive(Debug, Clone)]
 pub(super) enum Theirs {
     PeerAway(Index),
@@ -16,7 +17,6 @@ pub(super) enum Theirs {
         claims: Option<Index>,
     },
     Port,
-    HubKey,
     LinkDown,
     AddressAway,
     BlockAway(Index),
@@ -48,7 +48,6 @@ pub(super) fn theirs() -> impl Strategy<Value = Theirs> {
         1 => any::<Index>().prop_map(Theirs::PeerBack),
         2 => any::<Option<Index>>().prop_map(|claims| Theirs::PeerNew { claims }),
         1 => Just(Theirs::Port),
-        1 => Just(Theirs::HubKey),
         1 => Just(Theirs::LinkDown),
         1 => Just(Theirs::AddressAway),
         2 => any::<Index>().prop_map(Theirs::BlockAway),
@@ -87,7 +86,6 @@ impl World {
             | Theirs::PeerBack(_)
             | Theirs::PeerNew { .. }
             | Theirs::Port
-            | Theirs::HubKey
             | Theirs::LinkDown
             | Theirs::AddressAway => {
                 if let Some(mut live) = self.live() {
@@ -154,10 +152,6 @@ impl World {
                 live.peers.push(new);
             }
             Theirs::Port => live.listen_port = Some(4500),
-            Theirs::HubKey => {
-                let key = PrivateKey::from_random(zeroize::Zeroizing::new([number; 32]));
-                live.public_key = Some(key.public());
-            }
             Theirs::LinkDown => live.up = false,
             Theirs::AddressAway => live.addresses.clear(),
             _ => {}
