@@ -11,9 +11,9 @@ use crate::{
     settings::SettingsError,
     store::StoreError,
     vault::VaultError,
-    wgconf::ConfError,
+    wgconf::{self, ConfError},
 };
-use std::io;
+use std::{io, path::Path};
 
 /// The kind of a failure; each has its exit code and its `error.code` in JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -274,6 +274,23 @@ impl From<VaultError> for Error {
 impl From<ConfError> for Error {
     fn from(e: ConfError) -> Self {
         Self::new(Kind::BadState, e.to_string()).hint("correct that line; nothing was changed")
+    }
+}
+
+impl Error {
+    /// What is wrong with the conf at this path, with the command that mends its encoding.
+    pub fn of_conf(path: &Path, e: ConfError) -> Self {
+        let fault = e.fault.clone();
+        let error = Self::from(e);
+        let file = path.display();
+        let error = Self { message: format!("{file}: {}", error.message), ..error };
+        match fault {
+            wgconf::Fault::ByteOrderMark => error.hint(format!("sed -i '1s/^\\xef\\xbb\\xbf//' {file}")),
+            wgconf::Fault::Utf16(encoding) => error.hint(format!(
+                "umask 077; iconv -f {encoding} -t UTF-8 {file} > {file}.utf8 && cat {file}.utf8 > {file}; rm {file}.utf8"
+            )),
+            _ => error,
+        }
     }
 }
 

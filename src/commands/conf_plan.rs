@@ -3,7 +3,7 @@
 
 use super::{
     Context, known_conf,
-    projection::{hub_address, hub_key, in_conf},
+    projection::{hub_address, hub_key},
 };
 use crate::{
     error::{Error, Kind},
@@ -106,7 +106,7 @@ fn current_conf(settings: &Settings, hub: &Hub) -> Result<(Conf, bool, Option<Ma
         Some((bytes, mark)) => (Zeroizing::new(bytes), mark),
         None => (Conf::new_hub(&hub_key(settings, hub)?, hub_address(settings), settings.listen_port), None),
     };
-    let conf = Conf::parse_owned(bytes).map_err(|e| in_conf(settings, e.into()))?;
+    let conf = Conf::parse_owned(bytes).map_err(|e| Error::of_conf(&settings.conf, e))?;
     refuse_foreign(settings, hub, &conf)?;
     // The next boot with the standard tools must bring up this hub and no other.
     let wanted = InterfaceWanted {
@@ -117,7 +117,10 @@ fn current_conf(settings: &Settings, hub: &Hub) -> Result<(Conf, bool, Option<Ma
     let key = if conf.has_wrong_key(&wanted) { Some(hub_key(settings, hub)?) } else { None };
     match conf.with_interface(&wanted, key.as_ref()) {
         None => Ok((conf, is_new, mark)),
-        Some(text) => Ok((Conf::parse_owned(text).map_err(|e| in_conf(settings, e.into()))?, true, None)),
+        Some(text) => {
+            let conf = Conf::parse_owned(text).map_err(|e| Error::of_conf(&settings.conf, e))?;
+            Ok((conf, true, None))
+        }
     }
 }
 

@@ -34,7 +34,7 @@ pub(super) fn hub_address(settings: &Settings) -> Ipv4Net {
 /// The hub's private key: from the conf, else from the store with the identity.
 pub(super) fn hub_key(settings: &Settings, hub: &Hub) -> Result<PrivateKey, Error> {
     if let Some(bytes) = fsx::read_trusted(&settings.conf)?.map(Zeroizing::new) {
-        let conf = Conf::parse(&bytes).map_err(|e| in_conf(settings, e.into()))?;
+        let conf = Conf::parse(&bytes).map_err(|e| Error::of_conf(&settings.conf, e))?;
         if let Some(key) = conf.private_key().filter(|k| k.public() == hub.public_key) {
             return Ok(key);
         }
@@ -50,10 +50,6 @@ pub(super) fn hub_key(settings: &Settings, hub: &Hub) -> Result<PrivateKey, Erro
     };
     let opened = Opener::from_file(&settings.identity).and_then(|o| o.open(sealed));
     opened.map_err(|e| lost().hint(format!("put it back from a backup; the store's sealed copy: {e}")))
-}
-
-pub(super) fn in_conf(settings: &Settings, e: Error) -> Error {
-    Error { message: format!("{}: {}", settings.conf.display(), e.message), ..e }
 }
 
 /// What is wanted of the interface itself, without any peers.
@@ -125,10 +121,15 @@ pub(super) fn plan_interface(
     Ok(plan::diff(&wanted(settings, store, hub)?, live.as_ref()))
 }
 
-/// What the conf says of peers that were there before us; nothing if it cannot be read now.
-pub(super) fn extras(settings: &Settings) -> Extras {
-    let bytes = fsx::read_trusted(&settings.conf).ok().flatten().map(Zeroizing::new);
-    bytes.and_then(|b| Conf::parse(&b).ok()).map(|conf| conf.extras()).unwrap_or_default()
+/// What the conf says of peers besides their allowed IPs; nothing if there is none.
+///
+/// # Errors
+/// Those of the file: a peer that is set without its preshared key is dark.
+pub(super) fn extras(settings: &Settings) -> Result<Extras, Error> {
+    let Some(bytes) = fsx::read_trusted(&settings.conf)?.map(Zeroizing::new) else {
+        return Ok(Extras::new());
+    };
+    Ok(Conf::parse_owned(bytes).map_err(|e| Error::of_conf(&settings.conf, e))?.extras())
 }
 
 /// Applies a plan to the interface and says which program carries it, if one was started.
@@ -243,7 +244,7 @@ fn reach(
     let mut secrets = fresh;
     // Peers without have nothing in the conf that is of our making.
     if difference.set_peers.iter().any(|p| p.preshared && !secrets.contains_key(&p.public_key)) {
-        secrets.extend(extras(settings));
+        secrets.extend(extras(settings)?);
     }
     apply(ctx, settings, hub, difference, &secrets)
 }

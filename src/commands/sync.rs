@@ -75,7 +75,8 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
         let applied = if plan.is_empty() {
             Ok(())
         } else {
-            projection::apply(ctx, &settings, &hub, &plan, &projection::extras(&settings))
+            projection::extras(&settings)
+                .and_then(|extras| projection::apply(ctx, &settings, &hub, &plan, &extras))
         };
         saved.and(applied)?;
     }

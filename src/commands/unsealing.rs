@@ -100,7 +100,7 @@ impl<'a> Vault<'a> {
         if !has {
             return Ok(None);
         }
-        let conf = self.conf.get_or_init(|| extras(self.settings));
+        let conf = self.conf.get_or_init(|| extras(self.settings).unwrap_or_default());
         if let Some(key) = conf.get(public).and_then(|e| e.preshared_key.as_ref()) {
             return Ok(Some(key.expose()));
         }

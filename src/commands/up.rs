@@ -42,7 +42,7 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
         projection::plan_conf(&settings, &store, &hub, &HashSet::new())?.save(&settings, &store, &hub)?;
     }
     if !args.dry_run && !plan.is_empty() {
-        projection::apply(ctx, &settings, &hub, &plan, &projection::extras(&settings))?;
+        projection::apply(ctx, &settings, &hub, &plan, &projection::extras(&settings)?)?;
         store.record(&ctx.deed(None))?;
     }
     let report = HubChange {

@@ -119,7 +119,7 @@ pub(super) fn known_to_conf(
     let Some(key) = l.public_key else {
         return Ok((None, PeerExtras::default()));
     };
-    let known = extras(settings).remove(&key).unwrap_or_default();
+    let known = extras(settings)?.remove(&key).unwrap_or_default();
     let sealed = match &known.preshared_key {
         Some(secret) if !l.preshared => {
             Some(Recipients::parse(&settings.recipients)?.seal_preshared(secret)?)

@@ -94,7 +94,11 @@ fn port(s: &str) -> Option<u16> {
     s.bytes().all(|b| b.is_ascii_digit()).then(|| s.parse().ok()).flatten().filter(|&p| p != 0)
 }
 
-fn check_host(host: &str) -> Result<(), String> {
+/// Whether this has the form of an address or host name.
+///
+/// # Errors
+/// The reason, as the end of a sentence.
+pub(crate) fn check_host(host: &str) -> Result<(), String> {
     if let Ok(address) = host.parse::<IpAddr>() {
         if address.is_unspecified() || address.is_multicast() {
             return Err("is an address that no router can dial".into());

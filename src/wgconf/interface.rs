@@ -38,23 +38,19 @@ impl Conf {
         if !wrong_address && !wrong_port && new_key.is_none() {
             return None;
         }
-        let header = self.lines.iter().position(|l| l.kind == Kind::Section).filter(|&i| {
-            let line = self.line(i).to_ascii_lowercase();
-            line.contains("[interface]")
-        });
         // Room for all, so that no copy of the key stays behind in a smaller buffer.
         let mut out = Zeroizing::new(Vec::with_capacity(self.text.len() + 1024));
-        let Some(header) = header else {
+        let Some(header) = self.header else {
             if let Some(key) = private_key {
                 out.extend_from_slice(&Self::new_hub(key, wanted.address, wanted.listen_port));
                 out.push(b'\n');
             }
-            out.extend_from_slice(self.text.as_bytes());
+            out.extend_from_slice(&self.text);
             return Some(out);
         };
         let last = |setting| self.lines.iter().rposition(|l| l.kind == Kind::Interface(setting));
         let first_address = self.lines.iter().position(|l| l.kind == Kind::Interface(Setting::Address));
-        let address = |line: &str| match parse::value(line) {
+        let address = |line: &[u8]| match &*parse::decoded(parse::value(line)) {
             "" => wanted.address.to_string(),
             others => format!("{}, {others}", wanted.address),
         };
@@ -63,17 +59,15 @@ impl Conf {
             let line = self.line(i);
             match &new_key {
                 Some(key) if key_line == Some(i) => {
-                    out.extend_from_slice(Zeroizing::new(parse::with_value(line, key)).as_bytes());
+                    out.extend_from_slice(&parse::with_value(line, key));
                 }
                 _ if wrong_port && port_line == Some(i) => {
-                    out.extend_from_slice(
-                        parse::with_value(line, &wanted.listen_port.to_string()).as_bytes(),
-                    );
+                    out.extend_from_slice(&parse::with_value(line, &wanted.listen_port.to_string()));
                 }
                 _ if wrong_address && first_address == Some(i) => {
-                    out.extend_from_slice(parse::with_value(line, &address(line)).as_bytes());
+                    out.extend_from_slice(&parse::with_value(line, &address(line)));
                 }
-                _ => out.extend_from_slice(line.as_bytes()),
+                _ => out.extend_from_slice(line),
             }
             if i == header {
                 let newline = if parse::ending(line) == "\r\n" { "\r\n" } else { "\n" };

@@ -12,6 +12,7 @@ mod parse;
 mod rewrite;
 #[cfg(test)]
 mod tests;
+mod values;
 
 pub use interface::InterfaceWanted;
 pub use rewrite::appended;
@@ -22,7 +23,7 @@ use crate::model::{
 };
 use ipnet::{IpNet, Ipv4Net};
 use parse::{Block, Kind, Line, Setting};
-use std::{collections::HashMap, fmt};
+use std::{borrow::Cow, collections::HashMap, fmt};
 use zeroize::Zeroizing;
 
 /// Why a text is no conf that can be rewritten safely.
@@ -35,12 +36,21 @@ pub struct ConfError {
     pub fault: Fault,
 }
 
-/// What can be wrong with a line, without its value.
+/// What can be wrong with a line. A value is only told where it can be no key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
-    /// Bytes that are no text.
+    /// A byte order mark before the first line.
+    #[error("begins with a byte order mark, which wg does not read")]
+    ByteOrderMark,
+    /// Two bytes for each character; the name is that of iconv(1).
+    #[error("is {0} text, which wg does not read")]
+    Utf16(&'static str),
+    /// Bytes that are no text where only text has a meaning.
     #[error("not UTF-8 text")]
     NotUtf8,
+    /// A NUL byte outside comments.
+    #[error("has a NUL byte")]
+    Nul,
     /// `KEY = VALUE` above the first section.
     #[error("a setting stands above the first [Interface] or [Peer]")]
     OutsideSection,
@@ -50,6 +60,18 @@ pub enum Fault {
     /// Neither comment nor section nor `KEY = VALUE`.
     #[error("neither a comment nor KEY = VALUE")]
     NotKeyValue,
+    /// A key of no manual.
+    #[error("a setting that neither wg nor wg-quick knows")]
+    UnknownKey,
+    /// A key of `[Peer]` in `[Interface]`.
+    #[error("{0} is a setting of a [Peer], not of [Interface]")]
+    NotInInterface(&'static str),
+    /// A key of `[Interface]` in a `[Peer]`.
+    #[error("{0} is a setting of [Interface], not of a [Peer]")]
+    NotInPeer(&'static str),
+    /// A key that wg-quick(8) would read, did it see the section.
+    #[error("wg-quick does not read {0} here, because the line [Interface] has spaces inside its brackets")]
+    SpacesInHeader(&'static str),
     /// A `[Peer]` that names no peer.
     #[error("this [Peer] has no PublicKey")]
     NoPublicKey,
@@ -59,18 +81,25 @@ pub enum Fault {
     /// A second `[Interface]`.
     #[error("a second [Interface]")]
     SecondInterface,
-    /// A public key that is none; the text is why.
-    #[error("the PublicKey {0}")]
-    PublicKey(String),
-    /// A private key that is none; the text is why.
-    #[error("the PrivateKey {0}")]
-    PrivateKey(&'static str),
+    /// A value that the tools refuse.
+    #[error("the {key} {shown}{why}")]
+    Value {
+        /// The setting.
+        key: &'static str,
+        /// The value in quotes and a space, or nothing.
+        shown: String,
+        /// Why, as the end of a sentence.
+        why: Cow<'static, str>,
+    },
 }
 
 /// A conf as it was read. `Debug` shows its size only, because it holds the hub's private key.
+#[derive(Default)]
 pub struct Conf {
-    text: Zeroizing<String>,
+    text: Zeroizing<Vec<u8>>,
     lines: Vec<Line>,
+    /// Line of `[Interface]`.
+    header: Option<usize>,
     blocks: Vec<Block>,
 }
 
@@ -144,17 +173,18 @@ impl Conf {
     /// The hub's private key.
     pub fn private_key(&self) -> Option<PrivateKey> {
         // Parsing has checked it; as for wg(8), the last one counts.
-        self.interface(Setting::PrivateKey).last().and_then(|value| PrivateKey::from_base64(value).ok())
+        let text = Zeroizing::new(self.interface(Setting::PrivateKey).last()?);
+        PrivateKey::from_base64(&text).ok()
     }
 
     /// The UDP port, if there is a line for it that holds one.
     pub fn listen_port(&self) -> Option<u16> {
-        self.interface(Setting::ListenPort).last().and_then(|value| value.parse().ok())
+        self.interface(Setting::ListenPort).last().and_then(|value| values::port(&value).ok())
     }
 
     /// The interface's addresses that can be read; one without prefix length is a `/32` or `/128`.
     pub fn addresses(&self) -> Vec<IpNet> {
-        self.interface(Setting::Address).flat_map(parse::networks).flatten().collect()
+        self.values(Setting::Address).flat_map(values::addresses).flatten().collect()
     }
 
     /// Which line makes wg-quick(8) overwrite the file with what the interface has.
@@ -163,14 +193,18 @@ impl Conf {
             return Some(Overwriting::SaveConfig);
         }
         // A hook may do by hand what SaveConfig does.
-        let saves = |v: &str| v.contains("wg-quick save") || v.contains("showconf") && v.contains(".conf");
-        self.interface(Setting::Other).any(saves).then_some(Overwriting::Hook)
+        let saves = |i: usize| {
+            let hook = matches!(self.lines[i].kind, Kind::Interface(setting) if setting.is_hook());
+            let v = if hook { parse::decoded(parse::value(self.line(i))) } else { Cow::Borrowed("") };
+            v.contains("wg-quick save") || v.contains("showconf") && v.contains(".conf")
+        };
+        (0..self.lines.len()).any(saves).then_some(Overwriting::Hook)
     }
 
     /// Whether wg-quick(8) leaves routes alone.
     pub fn table_off(&self) -> bool {
         // wg-quick compares this one with regard to case.
-        self.interface(Setting::Table).last() == Some("off")
+        self.interface(Setting::Table).last().as_deref() == Some("off")
     }
 
     /// All peers in the order of the file. One key may be there twice.
@@ -180,12 +214,13 @@ impl Conf {
 
     fn peer(&self, block: &Block) -> ConfPeer {
         let above = block.header.checked_sub(1).filter(|&i| self.lines[i].kind == Kind::Comment);
-        let above = above.map(|i| self.line(i).trim_matches(|c| c == '#' || parse::is_space(c)));
+        let above = above.map(|i| parse::decoded(self.line(i)));
+        let above = above.as_deref().map(|l| l.trim_matches(|c| c == '#' || parse::is_space(c)));
         let inside = block.body().find_map(|i| self.friendly_name(i));
         let beside = above.and_then(parse::friendly_name);
         ConfPeer {
             public_key: block.public_key,
-            allowed_ips: self.allowed_ips(block).flatten().collect(),
+            allowed_ips: self.allowed_ips(block).collect(),
             friendly_name: inside.or(beside).map(str::to_owned),
             comment_above: above.filter(|text| !text.is_empty()).map(str::to_owned),
             line: block.header + 1,
@@ -195,13 +230,13 @@ impl Conf {
     /// The IPv4 networks of the peers whose key is one of those.
     pub fn networks(&self, those: impl Fn(&PublicKey) -> bool) -> Vec<Ipv4Net> {
         let blocks = self.blocks.iter().filter(|b| those(&b.public_key));
-        let nets = blocks.flat_map(|b| self.allowed_ips(b)).flatten();
+        let nets = blocks.flat_map(|b| self.allowed_ips(b));
         nets.filter_map(|net| if let IpNet::V4(net) = net { Some(net) } else { None }).collect()
     }
 
     /// Whether more lines can simply be put behind the last.
     pub fn is_plain(&self) -> bool {
-        self.text.ends_with('\n') && !self.text.ends_with("\r\n") && !self.has_crlf()
+        self.text.ends_with(b"\n") && !self.text.ends_with(b"\r\n") && !self.has_crlf()
     }
 
     fn has_crlf(&self) -> bool {
@@ -214,13 +249,17 @@ impl Conf {
         for block in &self.blocks {
             let mut found = PeerExtras::default();
             for i in block.body() {
+                let Kind::Peer(setting) = self.lines[i].kind else { continue };
                 let value = parse::value(self.line(i));
-                match self.lines[i].kind {
-                    Kind::Peer(Setting::PresharedKey) => {
-                        found.preshared_key = PresharedKey::from_base64(value).ok();
+                match setting {
+                    Setting::PresharedKey => {
+                        let text = Zeroizing::new(values::text(value));
+                        found.preshared_key = PresharedKey::from_base64(&text).ok();
                     }
-                    Kind::Peer(Setting::Endpoint) => found.endpoint = value.parse().ok(),
-                    Kind::Peer(Setting::PersistentKeepalive) => found.keepalive = value.parse().ok(),
+                    Setting::Endpoint => found.endpoint = values::socket(&values::text(value)),
+                    Setting::PersistentKeepalive => {
+                        found.keepalive = values::keepalive(&values::text(value)).filter(|&s| s > 0);
+                    }
                     _ => {}
                 }
             }
@@ -231,33 +270,38 @@ impl Conf {
         all
     }
 
-    /// The values of one key of `[Interface]`.
-    fn interface(&self, key: Setting) -> impl Iterator<Item = &str> {
+    /// The values of one key of `[Interface]`, as they are written.
+    fn values(&self, key: Setting) -> impl DoubleEndedIterator<Item = &[u8]> {
         (0..self.lines.len())
             .filter(move |&i| self.lines[i].kind == Kind::Interface(key))
             .map(|i| parse::value(self.line(i)))
     }
 
+    /// The values of one key of `[Interface]`, without white space, as wg(8) reads them.
+    fn interface(&self, key: Setting) -> impl Iterator<Item = String> {
+        self.values(key).map(values::text)
+    }
+
     /// A line with its ending.
-    fn line(&self, index: usize) -> &str {
+    fn line(&self, index: usize) -> &[u8] {
         &self.text[self.lines[index].start..self.lines[index].end]
     }
 
-    fn allowed_ips(&self, block: &Block) -> impl Iterator<Item = Option<IpNet>> {
+    fn allowed_ips(&self, block: &Block) -> impl Iterator<Item = IpNet> {
         block
             .body()
             .filter(|&i| self.lines[i].kind == Kind::Peer(Setting::AllowedIps))
-            .flat_map(|i| parse::networks(parse::value(self.line(i))))
+            // Parsing has judged them.
+            .flat_map(|i| values::networks(&values::text(parse::value(self.line(i)))).unwrap_or_default())
             // As WireGuard takes them: host bits mean nothing.
-            .map(|net| net.map(|net| net.trunc()))
+            .map(|net| net.trunc())
     }
 
     /// The name in a `# friendly_name = NAME` line.
     fn friendly_name(&self, index: usize) -> Option<&str> {
-        if self.lines[index].kind != Kind::Comment {
-            return None;
-        }
-        parse::friendly_name(self.line(index).trim_matches(parse::is_space).strip_prefix('#')?)
+        let is_comment = self.lines[index].kind == Kind::Comment;
+        let text = parse::comment(self.line(index)).filter(|_| is_comment)?;
+        parse::friendly_name(std::str::from_utf8(text).ok()?)
     }
 
     /// A fresh conf for a hub: no peers, and no routes made by wg-quick(8).
@@ -286,7 +330,7 @@ PrivateKey = ";
 
 impl fmt::Debug for Conf {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { text: _, lines, blocks } = self;
+        let Self { text: _, lines, header: _, blocks } = self;
         f.debug_struct("Conf")
             .field("lines", &lines.len())
             .field("peers", &blocks.len())

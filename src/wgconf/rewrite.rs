@@ -101,18 +101,20 @@ impl Conf {
 
     fn faults(&self, block: &Block, wanted: &ConfPeerWanted, secrets: &Secrets) -> Faults {
         let mut names = block.body().filter_map(|i| self.friendly_name(i));
-        // One that cannot be read is wrong, whatever it was meant to be.
-        let allowed: Option<Vec<ipnet::IpNet>> = self.allowed_ips(block).collect();
+        // As WireGuard takes them: each once.
+        let mut allowed: Vec<ipnet::IpNet> = self.allowed_ips(block).collect();
+        allowed.sort_unstable();
+        allowed.dedup();
         Faults {
             name: !(names.next() == Some(wanted.name.as_str()) && names.next().is_none()),
-            allowed_ips: !allowed.is_some_and(|allowed| wanted.peer.has_exactly(&allowed)),
+            allowed_ips: !wanted.peer.has_exactly(&allowed),
             preshared: secrets.contains_key(&block.public_key)
                 && !block.body().any(|i| self.lines[i].kind == Kind::Peer(Setting::PresharedKey)),
         }
     }
 
     fn claims(&self, block: &Block, addresses: &HashSet<Ipv4Addr>) -> bool {
-        self.allowed_ips(block).flatten().any(|net| match net {
+        self.allowed_ips(block).any(|net| match net {
             ipnet::IpNet::V4(net) => net.prefix_len() == 32 && addresses.contains(&net.addr()),
             ipnet::IpNet::V6(_) => false,
         })
@@ -163,7 +165,7 @@ impl Conf {
 /// What is to be put behind a plain conf that has none of these peers: the same as rewriting it
 /// would append.
 pub fn appended(absent: &[ConfPeerWanted], secrets: &Secrets) -> Zeroizing<Vec<u8>> {
-    let empty = Conf { text: Zeroizing::default(), lines: Vec::new(), blocks: Vec::new() };
+    let empty = Conf::default();
     let mut out = Writer::new(&empty, absent.iter(), secrets);
     for peer in absent {
         out.insert("");
@@ -226,7 +228,7 @@ impl<'a> Writer<'a> {
             self.write(self.newline);
         }
         let conf = self.conf;
-        self.write(&conf.text[conf.lines[first].start..conf.lines[last].end]);
+        self.copy_bytes(&conf.text[conf.lines[first].start..conf.lines[last].end]);
         self.copied = Some(last);
     }
 
@@ -251,11 +253,11 @@ impl<'a> Writer<'a> {
                 }
             } else if faults.allowed_ips && conf.lines[i].kind == Kind::Peer(Setting::AllowedIps) {
                 if !limited && !allowed.is_empty() {
-                    self.write(&parse::with_value(line, &allowed));
+                    self.copy_bytes(&parse::with_value(line, &allowed));
                     limited = true;
                 }
             } else {
-                self.write(line);
+                self.copy_bytes(line);
             }
             if i == block.key_line && faults.preshared {
                 self.preshared(&block.public_key);
@@ -309,6 +311,10 @@ impl<'a> Writer<'a> {
     }
 
     fn write(&mut self, text: &str) {
-        self.text.extend_from_slice(text.as_bytes());
+        self.copy_bytes(text.as_bytes());
+    }
+
+    fn copy_bytes(&mut self, bytes: &[u8]) {
+        self.text.extend_from_slice(bytes);
     }
 }

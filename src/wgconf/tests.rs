@@ -53,10 +53,10 @@ fn a_fresh_hub_reads_back_as_written() {
 #[test]
 fn case_spaces_and_inline_comments_are_read_as_wg_reads_them() {
     let text = format!(
-        "# mine\r\n [ interface ] # the hub\r\n\tprivatekey={HUB} # secret\r\nLISTENPORT = 4500\r\n\
+        "# mine\r\n [interface] # the hub\r\n\tprivatekey={HUB} # secret\r\nLISTENPORT = 4500\r\n\
          address = 10.0.0.1/24, fd00::1/64\r\nAddress = 10.9.0.1\r\ntable = off\r\nSaveConfig = TRUE\r\n\
          PostUp = iptables -A FORWARD -i %i -j ACCEPT; echo a=b\r\n\r\n### begin cafe ###\r\n[PEER]\r\n\
-         publickey = {} # key\r\nallowedips = 10.0.0.7, 10.0.0.8/32 # two\r\nAllowed IPs = fd00::7/128, oops",
+         publickey = {} # key\r\nallowedips = 10.0.0.7, 10.0.0.8/32 # two\r\nAllowed IPs = fd00::7/128, 10. 0.0.8",
         key(7)
     );
     let read = conf(&text);
@@ -65,7 +65,8 @@ fn case_spaces_and_inline_comments_are_read_as_wg_reads_them() {
     let shown: Vec<String> = read.addresses().iter().map(ToString::to_string).collect();
     assert_eq!(shown, ["10.0.0.1/24", "fd00::1/64", "10.9.0.1/32"]);
     assert!(read.table_off() && read.overwriting() == Some(Overwriting::SaveConfig));
-    let allowed = ["10.0.0.7/32", "10.0.0.8/32", "fd00::7/128"].map(|n| n.parse().expect("net"));
+    let allowed =
+        ["10.0.0.7/32", "10.0.0.8/32", "fd00::7/128", "10.0.0.8/32"].map(|n| n.parse().expect("net"));
     assert_eq!(
         read.peers(),
         [ConfPeer {
@@ -95,17 +96,17 @@ fn a_name_is_found_inside_the_block_or_directly_above_it() {
 fn what_wg_would_stumble_over_is_refused_with_its_line() {
     let k = key(1);
     for (text, message) in [
-        ("[Interface]\nAddress = \u{fffd}\n".to_owned(), None),
+        ("[Interface]\nPostUp = echo \u{fffd}\n".to_owned(), None),
         ("# x\nAddress = 10.0.0.1/24\n".into(), Some("line 2: a setting stands above the first")),
         ("[Interface]\n[Peers]\n".into(), Some("line 2: a section other than")),
         ("[Interface]\nlisten 51820\n".into(), Some("line 2: neither a comment nor KEY = VALUE")),
         ("[Interface]\n= 51820\n".into(), Some("line 2: neither a comment nor KEY = VALUE")),
-        ("\u{feff}[Interface]\n".into(), Some("line 1: neither a comment nor KEY = VALUE")),
+        ("\u{feff}[Interface]\n".into(), Some("line 1: begins with a byte order mark")),
         ("[Peer]\nAllowedIPs = 10.0.0.2/32\n".into(), Some("line 1: this [Peer] has no PublicKey")),
         (format!("\n[Peer]\n[Peer]\nPublicKey = {k}\n"), Some("line 2: this [Peer] has no PublicKey")),
         (format!("[Peer]\nPublicKey={k}\npublickey={k}\n"), Some("line 3: a second PublicKey")),
         ("[Interface]\n\n[interface]\n".into(), Some("line 3: a second [Interface]")),
-        ("[Peer]\nPublicKey = \n".into(), Some("line 2: the PublicKey is not 32 bytes long")),
+        ("[Peer]\nPublicKey = \n".into(), Some("line 2: the PublicKey is empty")),
         ("[Peer]\nPublicKey = hello\n".into(), Some("line 2: the PublicKey is not base64")),
         ("[Interface]\nPrivateKey = AAAA\n".into(), Some("line 2: the PrivateKey is not 32 bytes long")),
     ] {
@@ -115,8 +116,8 @@ fn what_wg_would_stumble_over_is_refused_with_its_line() {
             (result, _) => panic!("{result:?}\n{text}"),
         }
     }
-    let e = Conf::parse(b"[Interface]\n# \xff\n").expect_err("not UTF-8");
-    assert_eq!(e.to_string(), "line 2: not UTF-8 text");
+    let e = Conf::parse(b"[Interface]\nAddress = \xff\n").expect_err("not UTF-8");
+    assert_eq!(e.to_string(), "line 2: the Address is not UTF-8 text");
 }
 
 #[test]
@@ -177,9 +178,11 @@ fn a_wrong_peer_is_corrected_in_its_name_and_allowed_ips_only() {
     assert_eq!((result.updated, result.added, result.removed), (1, 0, 0));
     for (wrong, right) in [
         (format!("[Peer]\n# friendly_name = old\nPublicKey = {k}"), ours(7)),
-        (format!("[Peer]\n# friendly_name = site-7\nPublicKey = {k}\nAllowedIPs =\n"), ours(7)),
-        (format!("[Peer]\nPublicKey = {k}\nAllowedIPs = # none\n"), ours(7).replace("/32", "/32 # none")),
-        (format!("[Peer]\nPublicKey = {k}\nAllowedIPs = oops\n"), ours(7)),
+        (format!("[Peer]\n# friendly_name = site-7\nPublicKey = {k}\n"), ours(7)),
+        (
+            format!("[Peer]\nPublicKey = {k}\nAllowedIPs =::1# none\n"),
+            ours(7).replace(" = 10.0.0.7/32", " =10.0.0.7/32# none"),
+        ),
     ] {
         assert_eq!(rewrite(&wrong, &[7], &[]).0, right, "{wrong}");
     }
@@ -272,14 +275,19 @@ fn setting() -> impl Strategy<Value = String> {
         "PersistentKeepalive = 25",
         "\tendpoint=vpn.example.com:51820 # dyn",
         "PresharedKey = AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
-        "X-Unknown =",
+        "Persistent Keepalive = off",
     ])
     .prop_map(str::to_owned)
 }
 
+fn interface_setting() -> impl Strategy<Value = String> {
+    prop::sample::select(vec!["MTU = 1420", "Listen Port=51820", "fwmark = 0x2a # m", "DNS ="])
+        .prop_map(str::to_owned)
+}
+
 fn peer_piece() -> impl Strategy<Value = Piece> {
     let allowed =
-        prop::sample::select(vec!["", "10.0.0.3/32", "10.0.0.0/24, fd00::1", "junk,,", "0.0.0.0/0"]);
+        prop::sample::select(vec!["::1", "10.0.0.3/32", "10.0.0.0/24, fd00::1", "10.0.0.9/8", "0.0.0.0/0"]);
     (
         1u32..14,
         any::<bool>(),
@@ -307,16 +315,17 @@ fn peer_piece() -> impl Strategy<Value = Piece> {
 }
 
 fn file() -> impl Strategy<Value = (Piece, bool, bool)> {
-    let interface = (any::<bool>(), prop::collection::vec(setting(), 0..3)).prop_map(|(any, settings)| {
-        let mut piece: Piece = Vec::new();
-        if any {
-            piece.push(("[Interface]".into(), true));
-            piece.push((format!("PrivateKey = {HUB}"), true));
-            piece.push(("PostUp = iptables -A FORWARD -i %i -j ACCEPT; sysctl a=b".into(), true));
-            piece.extend(settings.into_iter().map(|s| (s, true)));
-        }
-        piece
-    });
+    let interface =
+        (any::<bool>(), prop::collection::vec(interface_setting(), 0..3)).prop_map(|(any, settings)| {
+            let mut piece: Piece = Vec::new();
+            if any {
+                piece.push(("[Interface]".into(), true));
+                piece.push((format!("PrivateKey = {HUB}"), true));
+                piece.push(("PostUp = iptables -A FORWARD -i %i -j ACCEPT; sysctl a=b".into(), true));
+                piece.extend(settings.into_iter().map(|s| (s, true)));
+            }
+            piece
+        });
     let between = prop::collection::vec(
         prop_oneof![
             filler().prop_map(|c| (c, true)),
@@ -413,4 +422,46 @@ fn every_way_to_overwrite_the_conf_is_seen() {
     {
         assert_eq!(with(line), None, "{line}");
     }
+}
+
+#[test]
+fn a_comment_or_hook_in_another_encoding_stays_byte_for_byte() {
+    let text = [
+        b"[Interface]\n# caf\xe9\nPostUp = echo \xff\xfe # \x00\n".as_slice(),
+        format!("\n# b\n[Peer]\nPublicKey = {}\n", key(1)).as_bytes(),
+        b"# \xe9t\xe9\nAllowedIPs = 10.0.0.99 # \xdf\n",
+    ]
+    .concat();
+    let result = Conf::parse(&text).expect("conf").rewrite(&[wanted(1)], &HashSet::new());
+    let expected: Vec<u8> = [
+        &text[..text.windows(6).position(|w| w == b"Public").expect("key")],
+        b"# friendly_name = site-1\n".as_slice(),
+        format!("PublicKey = {}\n", key(1)).as_bytes(),
+        b"# \xe9t\xe9\nAllowedIPs = 10.0.0.1/32 # \xdf\n",
+    ]
+    .concat();
+    assert_eq!(result.text.as_slice(), expected);
+}
+
+#[test]
+fn what_wg_reads_in_an_odd_form_is_read_the_same() {
+    let shared = PresharedKey::from_random(Zeroizing::new([9; 32])).expose();
+    let text = format!(
+        "[Interface]\nListenPort = 00 080\nAddress = 10.0.0.1/24 fd00::1/064,, 10.0.0.2\n\
+         [Peer]\nPublicKey = {}\nEndpoint = 2001:db8::1 : 5\nPersistentKeepalive = 025\nPreshared Key = {} {}\n\
+         [Peer]\nPublicKey = {}\nEndpoint = [203.0.113.1]:5\npersistentkeepalive = OFF\n",
+        key(1),
+        &shared[..20],
+        &shared[20..],
+        key(2)
+    );
+    let read = conf(&text);
+    assert_eq!(read.listen_port(), Some(80));
+    let shown: Vec<String> = read.addresses().iter().map(ToString::to_string).collect();
+    assert_eq!(shown, ["10.0.0.1/24", "fd00::1/64", "10.0.0.2/32"]);
+    let extras = read.extras();
+    assert_eq!(extras[&key(1)].endpoint, "[2001:db8::1]:5".parse().ok());
+    assert_eq!(extras[&key(1)].keepalive, Some(25));
+    assert_eq!(extras[&key(1)].preshared_key.as_ref().map(PresharedKey::expose), Some(shared));
+    assert_eq!((extras[&key(2)].endpoint, extras[&key(2)].keepalive), ("203.0.113.1:5".parse().ok(), None));
 }

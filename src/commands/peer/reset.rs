@@ -46,7 +46,8 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
     }
     // Both in one message: there is no moment at which the address is nobody's for long.
     let plan = Plan { remove_peers: vec![peer.public_key], set_peers: vec![peer], ..Plan::default() };
-    apply(ctx, &settings, &hub, &plan, &extras(&settings)).map_err(|e| e.as_kind(Kind::Device))?;
+    let extras = extras(&settings)?;
+    apply(ctx, &settings, &hub, &plan, &extras).map_err(|e| e.as_kind(Kind::Device))?;
     store.record(&ctx.deed(Some(&location)))?;
     report(ctx, "reset", false, &location, None, &format!("the hub has forgotten the sessions of {name}"))?;
     Ok(Outcome::Done)
