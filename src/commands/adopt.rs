@@ -12,6 +12,7 @@ use super::{
     Context, Outcome,
     making::{DEFAULT_INTERFACE, Making, in_the_way, make, refuse_existing},
 };
+use crate::model::text::count;
 use crate::{
     device::{Device, DeviceError},
     error::{Error, Kind},
@@ -370,7 +371,7 @@ fn report(
             "the peer {peer} has no address of its own in the VPN network; it was left alone"
         ));
     }
-    ctx.ui.say(&format!("{verb} the hub {} with {} locations", key.public(), adopted.len()));
+    ctx.ui.say(&format!("{verb} the hub {} with {}", key.public(), count(adopted.len(), "location")));
     if endpoint_missing {
         ctx.ui.warn("hub.endpoint is empty; set it in the settings before you add a location");
     }

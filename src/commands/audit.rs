@@ -1,17 +1,20 @@
 //! `iwas-wg audit`: the record of who did what.
 
 use super::{Context, Outcome, columns::Columns};
+use crate::model::text::{count, plural};
 use crate::{
     access::Permission,
     error::{Error, Kind},
-    model::LocationName,
+    model::{
+        LocationName,
+        time::{Side, parse_moment},
+    },
     output::{
         Column, Table,
         json::{AuditList, AuditVerdict, DeedReport, Envelope, time},
     },
     store::Query,
 };
-use jiff::{SignedDuration, Timestamp, civil::Date, tz::TimeZone};
 
 /// Read and check the record of who did what
 ///
@@ -38,7 +41,7 @@ enum Verb {
   iwas-wg audit list --user anna --location cafe-central
   iwas-wg --json audit list | jq '.records[] | select(.outcome == \"denied\")'")]
 struct ListArgs {
-    /// Not older than this: a span (30m, 24h, 7d), a date or an RFC 3339 time
+    /// How far back: a span such as 7d or 1h30m, or a date or time
     #[arg(long, value_name = "T")]
     since: Option<String>,
     /// By this user
@@ -74,7 +77,8 @@ pub(super) fn run(args: Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
 }
 
 fn list(args: &ListArgs, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
-    let since = args.since.as_deref().map(|text| since(text, ctx.now())).transpose()?;
+    let since =
+        args.since.as_deref().map(|text| parse_moment("time", text, ctx.now(), Side::Past)).transpose()?;
     let location: Option<LocationName> = args.location.as_deref().map(str::parse).transpose()?;
     let settings = ctx.enter("audit list", Permission::AuditRead)?;
     let location = location.as_ref().map(LocationName::as_str);
@@ -142,9 +146,13 @@ fn verify(args: &VerifyArgs, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
             "what is before it can be trusted, what is behind it cannot; look into backups and syslog",
         ));
     }
+    let n = usize::try_from(end.seq).unwrap_or(usize::MAX);
     ctx.ui.data(&format!(
-        "{} records are as they were written; the end is {}:{}\n",
-        end.seq, end.seq, end.hash
+        "{} {} written; the end is {}:{}\n",
+        count(n, "record"),
+        plural(n, "is as it was", "are as they were"),
+        end.seq,
+        end.hash
     ))?;
     Ok(Outcome::Done)
 }
@@ -159,51 +167,5 @@ fn noted_end(text: &str) -> Result<(i64, &str), Error> {
     match seq.parse() {
         Ok(seq) if seq > 0 && is_hash => Ok((seq, hash)),
         _ => Err(wrong()),
-    }
-}
-
-/// The moment that `--since` means.
-fn since(text: &str, now: Timestamp) -> Result<Timestamp, Error> {
-    let wrong = || {
-        Error::new(Kind::Usage, format!("time {text:?} is neither a span nor a moment"))
-            .hint("write 30m, 24h, 7d, 2027-01-31 or 2027-01-31T18:00:00Z")
-    };
-    if let Ok(moment) = text.parse::<Timestamp>() {
-        return Ok(moment);
-    }
-    if let Ok(date) = text.parse::<Date>() {
-        return Ok(date.to_zoned(TimeZone::UTC).map_err(|_| wrong())?.timestamp());
-    }
-    let unit = match text.as_bytes().last() {
-        Some(b's') => 1,
-        Some(b'm') => 60,
-        Some(b'h') => 3600,
-        Some(b'd') => 86_400,
-        _ => return Err(wrong()),
-    };
-    let count = text[..text.len() - 1].parse::<u32>().map_err(|_| wrong())?;
-    now.checked_sub(SignedDuration::from_secs(i64::from(count) * unit)).map_err(|_| wrong())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::since;
-    use jiff::Timestamp;
-
-    #[test]
-    fn a_span_a_date_and_a_time_are_moments() {
-        let now: Timestamp = "2026-11-22T12:00:00Z".parse().expect("time");
-        for (text, moment) in [
-            ("90s", "2026-11-22T11:58:30Z"),
-            ("24h", "2026-11-21T12:00:00Z"),
-            ("7d", "2026-11-15T12:00:00Z"),
-            ("2026-11-01", "2026-11-01T00:00:00Z"),
-            ("2026-11-01T08:00:00+02:00", "2026-11-01T06:00:00Z"),
-        ] {
-            assert_eq!(since(text, now).expect(text).to_string(), moment);
-        }
-        for text in ["", "7", "d", "-1d", "yesterday", "99999999999d", "4294967295d", "ü"] {
-            assert!(since(text, now).is_err(), "{text:?}");
-        }
     }
 }

@@ -7,8 +7,10 @@ use super::{
     context::require,
     filter::Filter,
     heartbeat::drift,
-    status::{count, overlay, span},
+    status::{count, overlay},
 };
+use crate::model::text;
+use crate::model::time::span;
 use crate::{
     access::Permission,
     device::{Device, DeviceError},
@@ -303,11 +305,11 @@ fn age(then: Timestamp, now: Timestamp) -> u64 {
 }
 
 fn sites_are(n: usize) -> String {
-    format!("{n} {}", if n == 1 { "site was" } else { "sites were" })
+    format!("{} {}", text::count(n, "site"), text::plural(n, "was", "were"))
 }
 
 fn is_are(n: usize) -> &'static str {
-    if n == 1 { "sites is" } else { "sites are" }
+    text::plural(n, "sites is", "sites are")
 }
 
 fn named(all: &[&Location]) -> String {

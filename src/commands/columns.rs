@@ -1,6 +1,6 @@
 //! `--columns`: which columns of a table are shown, and in which order.
 
-use super::likeness::similar;
+use crate::model::text::closest;
 use crate::{
     error::{Error, Kind},
     output::Table,
@@ -26,7 +26,7 @@ impl Columns {
         let titles = table.titles();
         table.with_columns(&self.columns).map_err(|unknown| {
             let e = Error::new(Kind::Usage, format!("column {unknown:?} is not one of the table"));
-            match similar(&unknown.to_lowercase(), titles.iter().map(String::as_str)) {
+            match closest(unknown, titles.iter().map(String::as_str)) {
                 Some(title) => e.hint(format!("did you mean {title:?}?")),
                 None => e.hint(format!("use some of {}", titles.join(","))),
             }

@@ -1,6 +1,6 @@
 //! What every command works with: the outside world, the streams and the global flags.
 
-use super::likeness::similar;
+use crate::model::text::closest;
 use crate::{
     access::{self, Permission},
     device::{Carrier, Device, DeviceError, OwnedDevice},
@@ -326,7 +326,7 @@ pub(super) fn require(store: &Store, scope: &Scope, name: &LocationName) -> Resu
     }
     let error = Error::new(Kind::NotFound, format!("there is no location {:?}", name.as_str()));
     let names = store.names(scope)?;
-    Err(match similar(name.as_str(), names.iter().map(String::as_str)) {
+    Err(match closest(name.as_str(), names.iter().map(String::as_str)) {
         Some(n) => error.hint(format!("did you mean {n:?}?")),
         None => error.hint("\"iwas-wg location list\" shows all"),
     })

@@ -3,6 +3,10 @@
 mod files;
 
 use super::{Context, Outcome, projection, upkeep};
+use crate::model::{
+    text::{count, plural},
+    time::span,
+};
 use crate::{
     access::Permission,
     device::{Device, DeviceError},
@@ -197,7 +201,11 @@ fn pool(found: &mut Findings, settings: &Settings, store: &Store) -> Result<(), 
         found.ok("pool", message);
     }
     if outside > 0 {
-        let message = format!("{outside} locations have addresses outside {network} or reserved ones");
+        let message = format!(
+            "{} {} outside {network} or a reserved one",
+            count(usize::try_from(outside).unwrap_or(usize::MAX), "location"),
+            plural(usize::try_from(outside).unwrap_or(usize::MAX), "has an address", "have an address")
+        );
         found.warning("pool", message, "put hub.network back, or remove and add them");
     }
     Ok(())
@@ -229,7 +237,8 @@ fn conf(found: &mut Findings, settings: &Settings, store: &Store, hub: &Hub) {
         found.ok("conf", format!("{path} is as the store wants it"));
     }
     if !plan.rewrite.foreign.is_empty() {
-        let message = format!("{path} has {} peers that the store does not know", plan.rewrite.foreign.len());
+        let message =
+            format!("{path} has {} that the store does not know", count(plan.rewrite.foreign.len(), "peer"));
         found.warning("conf", message, "iwas-wg sync --prune, if they are nobody's");
     }
 }
@@ -272,7 +281,8 @@ fn interface(
         found.fault("interface", message, "iwas-wg sync");
     }
     if !plan.foreign.is_empty() {
-        let message = format!("{name} has {} peers that the store does not know", plan.foreign.len());
+        let message =
+            format!("{name} has {} that the store does not know", count(plan.foreign.len(), "peer"));
         found.warning("interface", message, "iwas-wg sync --prune, if they are nobody's");
     }
     Ok(Some(live))
@@ -304,7 +314,12 @@ fn sites(found: &mut Findings, store: &Store, scope: &Scope) -> Result<(), Error
     let dark: Vec<String> =
         all.iter().filter(|l| state_of(l) == State::Offline).map(|l| l.name.to_string()).collect();
     if let Some(first) = dark.first().cloned() {
-        let message = format!("{} sites are offline: {}", dark.len(), names(dark));
+        let message = format!(
+            "{} {} offline: {}",
+            count(dark.len(), "site"),
+            plural(dark.len(), "is", "are"),
+            names(dark)
+        );
         let remedy = format!("iwas-wg peer reset {first}, if its router's clock went backwards");
         found.warning("sites", message, &remedy);
     }
@@ -318,8 +333,9 @@ fn sites(found: &mut Findings, store: &Store, scope: &Scope) -> Result<(), Error
         .collect();
     if let Some(first) = wider.first().cloned() {
         let message = format!(
-            "{} adopted peers may speak for more than their own address: {}",
-            wider.len(),
+            "{} may speak for more than {} own address: {}",
+            count(wider.len(), "adopted peer"),
+            plural(wider.len(), "its", "their"),
             names(wider)
         );
         found.warning("sites", message, &format!("iwas-wg location set {first} --allowed-ips vpn-ip-only"));
@@ -337,12 +353,12 @@ fn heartbeat(ctx: &Context<'_>, found: &mut Findings, store: &Store) -> Result<(
         Some(at) => {
             let age = ctx.now().as_second() - at.as_second();
             if age < -600 {
-                let message = format!("the last one was {} s ahead of the clock", -age);
+                let message = format!("the last one was {} ahead of the clock", span(-age));
                 found.fault("heartbeat", message, "timedatectl set-ntp true");
             } else if age > 600 {
-                found.fault("heartbeat", format!("the last one was {age} s ago"), remedy);
+                found.fault("heartbeat", format!("the last one was {} ago", span(age)), remedy);
             } else {
-                found.ok("heartbeat", format!("the last one was {age} s ago"));
+                found.ok("heartbeat", format!("the last one was {} ago", span(age)));
             }
         }
     }

@@ -1,6 +1,6 @@
 //! `--org`, `--tag` and `--state`: which locations a listing shows.
 
-use super::likeness::similar;
+use crate::model::text::closest;
 use crate::{
     error::{Error, Kind},
     model::{Location, Org, State, location::parse_tag},
@@ -55,7 +55,7 @@ impl Filter {
     pub(super) fn nothing(&self, what: &str, all: &[Location]) -> String {
         let orgs = || all.iter().filter_map(|l| l.org.as_ref().map(Org::as_str));
         let missed = self.org.as_deref().filter(|asked| orgs().all(|o| o != *asked));
-        match missed.and_then(|asked| similar(asked, orgs())) {
+        match missed.and_then(|asked| closest(asked, orgs())) {
             Some(org) => format!("no {what}; did you mean --org {org:?}?"),
             None => format!("no {what}"),
         }

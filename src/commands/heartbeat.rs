@@ -3,6 +3,7 @@
 mod announce;
 
 use super::{Context, Outcome, projection, upkeep};
+use crate::model::text::count;
 use crate::{
     access::Permission,
     device::{Device, DeviceError},
@@ -310,5 +311,6 @@ pub(super) fn drift(settings: &Settings, store: &Store, live: &LiveInterface) ->
 
 /// What is said once of handshakes that lie ahead of the clock.
 pub(super) fn future_warning(peers: u64) -> String {
-    format!("the last handshake of {peers} peers is in the future and counts as now: was the clock set back?")
+    let peers = count(usize::try_from(peers).unwrap_or(usize::MAX), "peer");
+    format!("the last handshake of {peers} is in the future and counts as now: was the clock set back?")
 }

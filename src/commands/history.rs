@@ -5,8 +5,8 @@ use super::{
     context::require,
     filter::Filter,
     past::{Past, Since, gather, table},
-    status::span,
 };
+use crate::model::time::span;
 use crate::{
     access::Permission,
     error::Error,

@@ -1,6 +1,7 @@
 //! Making a hub: all its files or none, whether it is new or was there before.
 
 use super::Context;
+use crate::model::text::plural;
 use crate::{
     device::{Device, DeviceError},
     error::{Error, Kind},
@@ -58,7 +59,7 @@ pub(super) fn refuse_existing(targets: &[&PathBuf]) -> Result<(), Error> {
     if found.is_empty() {
         return targets.iter().try_for_each(|path| Ok(fsx::trusted(path).map(drop)?));
     }
-    let verb = if found.len() == 1 { "exists" } else { "exist" };
+    let verb = plural(found.len(), "exists", "exist");
     Err(Error::new(Kind::Conflict, format!("a hub is here already: {} {verb}", found.join(", "))).hint(
         "nothing was changed; use --root for another hub, --adopt for a conf that is in use, or move the files away",
     ))

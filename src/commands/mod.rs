@@ -24,7 +24,6 @@ mod history;
 mod init;
 mod inventory;
 mod known_conf;
-mod likeness;
 mod location;
 mod making;
 mod past;

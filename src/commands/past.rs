@@ -1,18 +1,16 @@
 //! What `history` and `report` have in common: the time they are about, and each site's past in it.
 
-use super::{
-    Context,
-    heartbeat::is_gap,
-    status::{size, span},
+use super::{Context, heartbeat::is_gap};
+use crate::model::{
+    text::size,
+    time::{Side, parse_moment, span},
 };
 use crate::{
     error::Error,
     fsx,
     model::{
         Invalid, Location, LocationName, Org,
-        history::{
-            Gap, Step, Stretch, Summary, Window, availability, parse_since, stretches, summarize, timeline,
-        },
+        history::{Gap, Step, Stretch, Summary, Window, availability, stretches, summarize, timeline},
     },
     output::{
         Column, Table,
@@ -45,7 +43,7 @@ impl FromStr for Since {
 impl Since {
     /// From then until now.
     pub(super) fn window(&self, now: Timestamp) -> Result<Window, Invalid> {
-        let since = parse_since(&self.0, now)?;
+        let since = parse_moment("time", &self.0, now, Side::Past)?;
         Ok(Window { from: since.as_second(), until: now.as_second() })
     }
 }
@@ -164,7 +162,7 @@ pub(super) fn table(past: &Past) -> Table {
 impl Past {
     /// Writes the page for a browser.
     pub(super) fn write_page(&self, ctx: &mut Context<'_>, path: &Path) -> Result<(), Error> {
-        let text = page::page(self.window, &self.fleet, &self.sites, &page::Words { span, size });
+        let text = page::page(self.window, &self.fleet, &self.sites);
         // With the rights of who asked for it: the file may lie anywhere.
         ctx.on_behalf(path, || fsx::replace(path, text.as_bytes(), 0o644))?;
         ctx.ui.say(&format!("wrote {}", path.display()));

@@ -6,6 +6,7 @@ use super::{
     projection::claimed,
     provisioning::{KeyRequest, check_recipients, endpoint},
 };
+use crate::model::text::{count, plural};
 use crate::{
     error::{Error, Kind},
     model::{KeyMode, expiry::has_expired},
@@ -54,24 +55,31 @@ pub(super) fn run(
     let batch = Batch::plan(&store, pool, entries)?;
     let summary = Summary { action: "provisioned", dry_run, entries: batch.entries() };
     let mut report = batch::sort(&summary, Vec::new());
-    let (new, left) = (report.updated.len(), report.unchanged.len());
+    let (new, left) = (count(report.updated.len(), "location"), report.unchanged.len());
     let others = if left == 0 {
         String::new()
     } else {
-        format!("; {left} wait for their router's key, or have expired")
+        format!(
+            "; {left} {}",
+            plural(
+                left,
+                "waits for its router's key, or has expired",
+                "wait for their router's key, or have expired"
+            )
+        )
     };
     if dry_run {
         for (e, ip) in batch.entries().iter().filter_map(|e| Some((e, e.key.and(e.after.vpn_ip)?))) {
             ctx.ui.say(&format!("would provision {} at {ip} (key mode {})", e.after.name, e.after.key_mode));
         }
-        batch::tell(ctx, report, &format!("would provision {new} locations{others}"))?;
+        batch::tell(ctx, report, &format!("would provision {new}{others}"))?;
         return Ok(Outcome::Done);
     }
     let written = batch.carry_out(ctx, &settings, &mut store, &hub, scripts_dir)?;
     let scripts = scripts_dir.map_or_else(String::new, |d| {
-        format!("; wrote {} scripts to {}", written.scripts.len(), d.display())
+        format!("; wrote {} to {}", count(written.scripts.len(), "script"), d.display())
     });
     report.scripts = written.scripts;
-    let printed = batch::tell(ctx, report, &format!("provisioned {new} locations{others}{scripts}"));
+    let printed = batch::tell(ctx, report, &format!("provisioned {new}{others}{scripts}"));
     written.projected.and(printed).map(|()| Outcome::Done)
 }

@@ -5,8 +5,9 @@ use super::{
     columns::Columns,
     filter::Filter,
     past::{Past, Since, gather, table},
-    status::{size, span},
 };
+use crate::model::text::count;
+use crate::model::{text::size, time::span};
 use crate::{
     access::Permission,
     error::Error,
@@ -73,9 +74,9 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
         let available =
             fleet.availability_percent.map_or("nothing known".to_owned(), |p| format!("{p} % available"));
         ctx.ui.data(&format!(
-            "{since} to {until}: {} sites, {available}, {} outages, {} offline, {} received, {} sent\n",
-            fleet.sites,
-            fleet.outages,
+            "{since} to {until}: {}, {available}, {}, {} offline, {} received, {} sent\n",
+            count(fleet.sites, "site"),
+            count(fleet.outages, "outage"),
             span(fleet.offline_seconds),
             size(fleet.rx_bytes),
             size(fleet.tx_bytes)

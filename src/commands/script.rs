@@ -6,13 +6,14 @@ use super::{
     provisioning::{ScriptKeys, rotate_script, site},
     unsealing::Vault,
 };
+use crate::model::text::count;
 use crate::{
     access::Permission,
     error::{Error, Kind},
     fsx,
     model::{KeyMode, Location, LocationName, PrivateKey, Rotation},
     output::json::{AllScriptsReport, Envelope, ScriptReport, ScriptsReport},
-    script::{Kind as ScriptKind, reach_of, render, render_template, render_wg_quick},
+    script::{Kind as ScriptKind, file_name, reach_of, render, render_template, render_wg_quick},
     settings::Settings,
     store::Hub,
 };
@@ -258,19 +259,12 @@ fn write(
         let skipped = skipped.iter().map(|l| l.name.to_string()).collect();
         ctx.ui.json(&Envelope::new(ScriptsReport { written, skipped }))?;
     } else {
-        ctx.ui.say(&format!("wrote {} scripts to {}", written.len(), dir.display()));
+        ctx.ui.say(&format!("wrote {} to {}", count(written.len(), "script"), dir.display()));
         for location in skipped {
             ctx.ui.warn(&lost(location));
         }
     }
     Ok(Outcome::Done)
-}
-
-/// A router runs `*.auto.rsc` by itself as soon as it is uploaded: no file of ours is called so.
-pub(super) fn file_name(name: &str, ending: &str) -> String {
-    let runs_by_itself = name.rsplit('.').next() == Some("auto");
-    let mark = if runs_by_itself { "-iwas" } else { "" };
-    format!("{name}{mark}.{ending}")
 }
 
 /// What every script of one call has in common.

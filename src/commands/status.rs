@@ -7,6 +7,7 @@ use super::{
     filter::Filter,
     heartbeat::{future_warning, is_gap},
 };
+use crate::model::{text::size, time::age};
 use crate::{
     access::Permission,
     device::{Device, DeviceError},
@@ -95,7 +96,7 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
     let shown = args.columns.of(table(&all, now))?;
     let source = match (&live, heartbeat_at) {
         (Some(_), _) => "live".to_owned(),
-        (None, Some(at)) => format!("as of the heartbeat {} ago", ago(at, now)),
+        (None, Some(at)) => format!("as of the heartbeat {} ago", age(at, now)),
         (None, None) => "no heartbeat yet".to_owned(),
     };
     let state = if up { "up" } else { "not up" };
@@ -118,7 +119,7 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
     }
     // Whoever sees the fleet live would not miss the record that nobody writes any more.
     if let Some(at) = heartbeat_at.filter(|t| live.is_some() && is_gap(*t, now, settings.offline_after)) {
-        ctx.ui.say(&format!("no heartbeat for {}: look at its cron or timer", ago(at, now)));
+        ctx.ui.say(&format!("no heartbeat for {}: look at its cron or timer", age(at, now)));
     }
     if let Some(name) = lately_dark(&all, now) {
         ctx.ui.say(&format!(
@@ -147,7 +148,7 @@ fn notes(l: &Location, now: Timestamp) -> Vec<String> {
         notes.push(format!("{}: moving to {} since {}", l.name, next.vpn_ip, time(next.since)));
     }
     if let Some(end) = l.expires_at.filter(|_| expires_soon(l, now)) {
-        let left = if end > now { format!("in {}", ago(now, end)) } else { "with the next heartbeat".into() };
+        let left = if end > now { format!("in {}", age(now, end)) } else { "with the next heartbeat".into() };
         notes.push(format!("{}: expires {left} ({})", l.name, time(end)));
     }
     notes
@@ -225,7 +226,7 @@ fn table(all: &[Location], now: Timestamp) -> Table {
             l.org.as_ref().map(|o| o.as_str().to_owned()).unwrap_or_default(),
             l.vpn_ip.map(|a| a.to_string()).unwrap_or_default(),
             state_of(l).as_str().to_owned(),
-            handshake.map_or_else(|| "-".to_owned(), |t| format!("{} ago", ago(t, now))),
+            handshake.map_or_else(|| "-".to_owned(), |t| format!("{} ago", age(t, now))),
             reading.and_then(|r| r.endpoint.clone()).unwrap_or_default(),
             reading.map(|r| size(r.rx_bytes)).unwrap_or_default(),
             reading.map(|r| size(r.tx_bytes)).unwrap_or_default(),
@@ -234,57 +235,4 @@ fn table(all: &[Location], now: Timestamp) -> Table {
         ]);
     }
     table
-}
-
-/// An age in its two largest units.
-pub(super) fn ago(then: Timestamp, now: Timestamp) -> String {
-    span(now.as_second() - then.as_second())
-}
-
-/// Seconds in their two largest units.
-pub(super) fn span(seconds: i64) -> String {
-    let s = seconds.max(0);
-    match s {
-        0..60 => format!("{s} s"),
-        60..3600 => format!("{} min {} s", s / 60, s % 60),
-        3600..86_400 => format!("{} h {} min", s / 3600, s % 3600 / 60),
-        _ => format!("{} d {} h", s / 86_400, s % 86_400 / 3600),
-    }
-}
-
-/// Bytes in the largest binary unit that leaves a whole number in front.
-pub(super) fn size(bytes: u64) -> String {
-    let mut tenths = u128::from(bytes) * 10;
-    for unit in ["B", "KiB", "MiB", "GiB", "TiB"] {
-        if tenths < 10_240 {
-            return if unit == "B" {
-                format!("{bytes} B")
-            } else {
-                format!("{}.{} {unit}", tenths / 10, tenths % 10)
-            };
-        }
-        tenths /= 1024;
-    }
-    format!("{} PiB", tenths / 10)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ages_and_sizes_are_short() {
-        let at = |s| Timestamp::from_second(s).expect("second");
-        for (age, text) in
-            [(0, "0 s"), (59, "59 s"), (61, "1 min 1 s"), (3660, "1 h 1 min"), (90_000, "1 d 1 h")]
-        {
-            assert_eq!(ago(at(1000), at(1000 + age)), text);
-        }
-        assert_eq!(ago(at(1000), at(900)), "0 s");
-        for (bytes, text) in
-            [(0, "0 B"), (1023, "1023 B"), (1536, "1.5 KiB"), (1 << 30, "1.0 GiB"), (1 << 50, "1 PiB")]
-        {
-            assert_eq!(size(bytes), text);
-        }
-    }
 }

@@ -5,6 +5,7 @@ use super::{
     projection::{self, check_targets, steps},
     upkeep,
 };
+use crate::model::text::{count, plural};
 use crate::{
     access::Permission,
     device::Device,
@@ -53,7 +54,11 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
     let (mut conf, mut plan) = projection::plan_both(ctx, &settings, &store, &hub)?;
     let foreign: BTreeSet<PublicKey> = plan.foreign.iter().chain(&conf.rewrite.foreign).copied().collect();
     let prune = args.prune && !foreign.is_empty() && {
-        let question = format!("remove {} peers that are not in the store?", foreign.len());
+        let question = format!(
+            "remove {} that {} not in the store?",
+            count(foreign.len(), "peer"),
+            plural(foreign.len(), "is", "are")
+        );
         dry_run || ctx.confirm(&question, args.yes)?
     };
     if prune {

@@ -4,6 +4,7 @@ use super::{
     Context, Outcome,
     projection::{self, steps},
 };
+use crate::model::text::count;
 use crate::{
     access::Permission,
     error::{Error, Kind},
@@ -66,10 +67,10 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
         for step in &report.steps {
             ctx.ui.detail(step);
         }
-        let peers = plan.set_peers.len();
+        let peers = count(plan.set_peers.len(), "peer");
         let what = if plan.create { "is up" } else { "is in line again" };
         ctx.ui.say(&format!(
-            "{} {what} on UDP port {} ({peers} peers set)",
+            "{} {what} on UDP port {} ({peers} set)",
             settings.interface, settings.listen_port
         ));
     }

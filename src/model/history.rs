@@ -2,8 +2,7 @@
 //!
 //! Times here are Unix seconds: a year of a large fleet is millions of them.
 
-use super::{Invalid, State};
-use jiff::{Timestamp, tz::TimeZone};
+use super::State;
 
 /// A change of state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -218,31 +217,6 @@ pub fn timeline(stretches: &[Stretch], window: Window, n: usize) -> Vec<Cell> {
     cells
 }
 
-/// Reads `--since`: a span back from now such as `7d` or `36h`, or a date or time.
-///
-/// # Errors
-/// [`Invalid`] if it is neither, or not in the past.
-pub fn parse_since(text: &str, now: Timestamp) -> Result<Timestamp, Invalid> {
-    let wrong = |reason: &str| {
-        Invalid::new("time", text, reason, "write a span such as 7d or 36h, or a date such as 2026-11-01")
-    };
-    let utc = now.to_zoned(TimeZone::UTC);
-    let since = if let Ok(span) = text.parse::<jiff::Span>() {
-        // A span may be written as one into the past or as its length.
-        utc.checked_sub(span.abs()).map_err(|_| wrong("reaches too far back"))?.timestamp()
-    } else if let Ok(at) = text.parse::<Timestamp>() {
-        at
-    } else if let Ok(date) = text.parse::<jiff::civil::Date>() {
-        date.to_zoned(TimeZone::UTC).map_err(|_| wrong("is no date"))?.timestamp()
-    } else {
-        return Err(wrong("is neither a span nor a date"));
-    };
-    if since >= now {
-        return Err(wrong("is not in the past"));
-    }
-    Ok(since)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -307,29 +281,6 @@ mod tests {
     fn no_outage_is_the_only_hundred_percent() {
         assert_eq!(availability(10_000_000, 1), Some(99.999));
         assert_eq!(availability(10_000_000, 0), Some(100.0));
-    }
-
-    #[test]
-    fn since_is_a_span_or_a_date() {
-        let now: Timestamp = "2026-11-23T10:00:00Z".parse().expect("now");
-        for (text, since) in [
-            ("7d", "2026-11-16T10:00:00Z"),
-            ("36h", "2026-11-21T22:00:00Z"),
-            ("1mo", "2026-10-23T10:00:00Z"),
-            ("2026-11-01", "2026-11-01T00:00:00Z"),
-            ("2026-11-01T06:00:00Z", "2026-11-01T06:00:00Z"),
-        ] {
-            assert_eq!(parse_since(text, now).expect(text).to_string(), since, "{text}");
-        }
-        for (text, message) in [
-            ("soon", "time \"soon\" is neither a span nor a date"),
-            ("7", "time \"7\" is neither a span nor a date"),
-            ("0d", "time \"0d\" is not in the past"),
-            ("2027-01-01", "time \"2027-01-01\" is not in the past"),
-            ("999999y", "time \"999999y\" is neither a span nor a date"),
-        ] {
-            assert_eq!(parse_since(text, now).expect_err(text).to_string(), message);
-        }
     }
 
     fn any_state() -> impl Strategy<Value = State> {

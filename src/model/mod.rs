@@ -20,6 +20,8 @@ pub mod plan;
 pub mod record;
 pub mod router;
 pub mod scope;
+pub mod text;
+pub mod time;
 pub mod upkeep;
 
 pub use clock::{Boot, ClockMemory, ClockReading, Verdict};

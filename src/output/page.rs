@@ -2,24 +2,19 @@
 //! network and no script, follows the reader's light or dark, and prints.
 
 use super::past::{FleetReport, SiteReport, bounds};
-use crate::model::history::{Cell, Window};
+use crate::model::{
+    history::{Cell, Window},
+    text::size,
+    time::span,
+};
 use std::fmt::Write as _;
 
 const STYLE: &str = include_str!("page.css");
 /// Height of the fleet's timeline in its own units.
 const HEIGHT: usize = 64;
 
-/// How lengths of time and numbers of bytes are written for people.
-#[derive(Debug, Clone, Copy)]
-pub struct Words {
-    /// Seconds.
-    pub span: fn(i64) -> String,
-    /// Bytes.
-    pub size: fn(u64) -> String,
-}
-
 /// The whole page.
-pub fn page(window: Window, fleet: &FleetReport, sites: &[SiteReport], words: &Words) -> String {
+pub fn page(window: Window, fleet: &FleetReport, sites: &[SiteReport]) -> String {
     let (since, until) = bounds(window);
     let (since, until) = (minute(&since), minute(&until));
     let mut page = format!(
@@ -32,9 +27,9 @@ pub fn page(window: Window, fleet: &FleetReport, sites: &[SiteReport], words: &W
     let facts = [
         ("Available", percent(fleet.availability_percent)),
         ("Outages", fleet.outages.to_string()),
-        ("Offline, all sites", (words.span)(fleet.offline_seconds)),
-        ("Received", (words.size)(fleet.rx_bytes)),
-        ("Sent", (words.size)(fleet.tx_bytes)),
+        ("Offline, all sites", span(fleet.offline_seconds)),
+        ("Received", size(fleet.rx_bytes)),
+        ("Sent", size(fleet.tx_bytes)),
     ];
     page += "<dl>";
     for (title, value) in facts {
@@ -60,15 +55,15 @@ pub fn page(window: Window, fleet: &FleetReport, sites: &[SiteReport], words: &W
              <th class=\"n\">Longest</th><th>Last outage</th><th class=\"n\">Received</th><th class=\"n\">Sent</th>\
              <th>Timeline</th></tr></thead>\n<tbody>\n";
     for site in sites {
-        row(&mut page, site, words);
+        row(&mut page, site);
     }
     page += "</tbody></table></div>\n<footer>Availability is online time of the time in which the state was known. \
              Times are UTC; bytes are counted in whole days. Written by iwas-wg.</footer>\n</body>\n</html>\n";
     page
 }
 
-fn row(page: &mut String, s: &SiteReport, words: &Words) {
-    let longest = s.longest_outage_seconds.map_or_else(|| "–".to_owned(), words.span);
+fn row(page: &mut String, s: &SiteReport) {
+    let longest = s.longest_outage_seconds.map_or_else(|| "–".to_owned(), span);
     let last = match &s.last_outage_at {
         Some(_) if s.is_out => "now".to_owned(),
         Some(at) => minute(at),
@@ -83,9 +78,9 @@ fn row(page: &mut String, s: &SiteReport, words: &Words) {
         escape(s.org.as_deref().unwrap_or_default()),
         percent(s.availability_percent),
         s.outages,
-        (words.span)(s.offline_seconds),
-        (words.size)(s.rx_bytes),
-        (words.size)(s.tx_bytes),
+        span(s.offline_seconds),
+        size(s.rx_bytes),
+        size(s.tx_bytes),
         site_timeline(&s.cells),
         state = s.state,
     );
@@ -193,8 +188,7 @@ mod tests {
             rx_bytes: 1,
             tx_bytes: 2,
         };
-        let words = Words { span: |s| format!("{s} s"), size: |b| format!("{b} B") };
-        let text = page(Window { from: 0, until: 1000 }, &fleet, &[site], &words);
+        let text = page(Window { from: 0, until: 1000 }, &fleet, &[site]);
         assert!(text.contains("&lt;b&gt;Tom &amp; &quot;Co&quot;&lt;/b&gt;") && !text.contains("<b>"));
         assert!(text.contains("<rect class=\"p\" x=\"1\""), "{text}");
         assert!(text.contains("<rect class=\"d\" x=\"1\" width=\"1\" height=\"1\"/>"), "{text}");

@@ -145,5 +145,13 @@ fn fill(template: &str, values: &Values) -> Zeroizing<String> {
     expand(template, values, Directives::On).unwrap_or_else(|flaw| unreachable!("template: {flaw:?}"))
 }
 
+/// The name of a location's file, on the hub and in the header alike. A router runs `*.auto.rsc` by
+/// itself as soon as it is uploaded: no file of ours is called so.
+pub fn file_name(location: &str, ending: &str) -> String {
+    let runs_by_itself = location.rsplit('.').next() == Some("auto");
+    let mark = if runs_by_itself { "-iwas" } else { "" };
+    format!("{location}{mark}.{ending}")
+}
+
 #[cfg(test)]
 mod tests;

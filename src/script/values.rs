@@ -71,12 +71,6 @@ fn routes(site: &Site<'_>) -> (Vec<Ipv4Net>, Vec<Ipv6Net>) {
     (v4, v6)
 }
 
-/// File name that the header suggests. RouterOS runs `*.auto.rsc` by itself as it arrives.
-fn file_name(site: &Site<'_>) -> String {
-    let name = site.location.name.as_str();
-    if name.strip_suffix(".auto").is_some() { format!("{name}-iwas.rsc") } else { format!("{name}.rsc") }
-}
-
 /// What people know of the site, for comment lines.
 pub(super) fn about(site: &Site<'_>) -> Vec<(String, Quoted)> {
     let location = site.location;
@@ -129,7 +123,7 @@ pub(super) fn of_script(site: &Site<'_>, kind: Kind) -> Values {
     v.set("name", Value::text(site.location.name.as_str()));
     v.set("revision", Value::text(&site.location.updated_at.to_string()));
     v.set("about", Value::Remarks(about(site)));
-    v.set("file", Value::text(&file_name(site)));
+    v.set("file", Value::text(&super::file_name(site.location.name.as_str(), "rsc")));
     v.set("tag", Value::text(&tag(site)));
     v.set("interface", Value::text(&options.interface));
     if let Some(key) = private_key {

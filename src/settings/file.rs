@@ -3,7 +3,8 @@
 use super::{KNOWN, SettingsError};
 use crate::model::{
     Invalid,
-    expiry::{SPAN_MAX, parse_span},
+    text::closest,
+    time::{SPAN_MAX, parse_seconds, parse_span},
 };
 use std::{
     collections::BTreeMap,
@@ -213,13 +214,31 @@ impl<'a> File<'a> {
         })
     }
 
+    /// A number of seconds within a range, or a span such as `"5m"`.
+    pub(super) fn seconds(
+        &self,
+        section: &str,
+        key: &str,
+        range: RangeInclusive<i64>,
+    ) -> Result<Option<u32>, SettingsError> {
+        let written = match self.variable(section, key) {
+            Some(value) => Some(value.text),
+            None => self.find(section, key).and_then(|v| v.get_ref().as_str().map(str::to_owned)),
+        };
+        let span = written.and_then(|text| parse_span("span", &text).ok()).filter(|s| range.contains(s));
+        match span.and_then(|s| u32::try_from(s).ok()) {
+            Some(seconds) => Ok(Some(seconds)),
+            None => self.number(section, key, range),
+        }
+    }
+
     /// A span of time in seconds, written as such (`"24h"`) or as a number of them.
     pub(super) fn span(&self, section: &str, key: &str) -> Result<Option<i64>, SettingsError> {
         match self.find(section, key).map(Spanned::get_ref) {
             Some(DeValue::Integer(_)) => self.number(section, key, 1..=SPAN_MAX),
             _ => self
                 .text(section, key)?
-                .map(|v| parse_span("span", &v.text).map_err(|e| v.refused(&e.reason, &e.hint)))
+                .map(|v| parse_seconds("span", &v.text).map_err(|e| v.refused(&e.reason, &e.hint)))
                 .transpose(),
         }
     }
@@ -286,9 +305,8 @@ fn line_of(text: &str, span: &Range<usize>) -> usize {
 }
 
 pub(super) fn suggest(given: &str, known: &[&str]) -> String {
-    let best = known.iter().map(|k| (strsim::damerau_levenshtein(given, k), k)).min();
-    match best {
-        Some((mistakes, best)) if mistakes <= 1 + given.len() / 4 => format!("did you mean {best:?}?"),
-        _ => format!("known are: {}", known.join(", ")),
+    match closest(given, known.iter().copied()) {
+        Some(best) => format!("did you mean {best:?}?"),
+        None => format!("known are: {}", known.join(", ")),
     }
 }

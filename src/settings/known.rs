@@ -240,7 +240,12 @@ pub const KNOWN: &[Section] = &[
                  The changes come as JSON on its standard input, counts in its environment; it is run again at the \
                  next heartbeat until it succeeds.",
             ),
-            key("on_change_timeout", None, "30", "Seconds that this program may take, 1 to 3600."),
+            key(
+                "on_change_timeout",
+                None,
+                "30",
+                "Time that this program may take: seconds or a span, up to an hour.",
+            ),
         ],
     },
     Section {

@@ -111,7 +111,7 @@ fn hub_address_port_and_pool_are_kept() {
     let conf = hub.path("etc/wireguard/wg0.conf");
     fs::set_permissions(&conf, std::os::unix::fs::PermissionsExt::from_mode(0o600)).expect("mode");
     let run = hub.run(&["doctor"]).ok();
-    let wider = "1 adopted peers may speak for more than their own address: site-7-tower";
+    let wider = "1 adopted peer may speak for more than its own address: site-7-tower";
     assert!(run.stdout.contains(wider), "{}", run.stdout);
 }
 

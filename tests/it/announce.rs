@@ -57,7 +57,7 @@ fn what_was_not_taken_is_told_again_with_the_same_id_until_it_is() {
     let run = hub.run(&["heartbeat"]).ok();
     assert_eq!(
         run.stderr,
-        "iwas-wg: warning: heartbeat.on_change: /bin/sh failed (exit status: 75): no relay; the next heartbeat tells it these 1 changes again\n"
+        "iwas-wg: warning: heartbeat.on_change: /bin/sh failed (exit status: 75): no relay; the next heartbeat tells it this 1 change again\n"
     );
     hub.now.set(hub.now.get() + 600);
     assert!(hub.run(&["heartbeat"]).ok().stderr.contains("these 2 changes"));

@@ -67,7 +67,7 @@ fn a_report_has_a_row_and_a_timeline_for_each_site() {
     let lines: Vec<&str> = text.lines().collect();
     assert_eq!(
         lines[0],
-        "2026-11-23T10:00:00Z to 2026-11-24T10:00:00Z: 3 sites, 95.937 % available, 1 outages, 1 h 57 min offline, 1.2 KiB received, 5.5 KiB sent"
+        "2026-11-23T10:00:00Z to 2026-11-24T10:00:00Z: 3 sites, 95.937 % available, 1 outage, 1 h 57 min offline, 1.2 KiB received, 5.5 KiB sent"
             .replace("1.2 KiB received, 5.5 KiB sent", lines[0].split("offline, ").nth(1).expect("bytes"))
     );
     let cafe = lines.iter().find(|l| l.starts_with("cafe")).expect("row");
@@ -100,7 +100,8 @@ fn what_cannot_be_a_time_is_refused() {
             run.error(),
             (
                 "iwas-wg: time \"soon\" is neither a span nor a date",
-                "hint: write a span such as 7d or 36h, or a date such as 2026-11-01"
+                "hint: write a span such as 7d or 1h30m, a date such as 2026-11-01, \
+                 or a time such as 2026-11-01T18:00:00Z"
             )
         );
     }

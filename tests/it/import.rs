@@ -211,7 +211,7 @@ fn update_changes_what_differs_and_nothing_else() {
         dry.stderr,
         "would change cafe\nwould change wait at 10.0.0.4 (key mode router)\n\
          would add new at 10.0.0.5 (key mode stored)\n\
-         would add 1 locations, change 2, and leave 1 as they are\n"
+         would add 1 location, change 2, and leave 1 as they are\n"
     );
     let report = hub.run(&["--json", "location", "import", &file, "--update"]).ok().json();
     assert_eq!(

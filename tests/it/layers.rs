@@ -18,7 +18,7 @@ const fn room(name: &'static str, rooms: &'static [&'static str], crates: &'stat
 }
 
 const ROOMS: &[Room] = &[
-    room("model", &[], &["base64", "x25519_dalek"]),
+    room("model", &[], &["base64", "strsim", "x25519_dalek"]),
     room("fsx", &["model"], &["tempfile", "rustix"]),
     // The devices are a part of the outside world.
     room("env", &["model", "fsx", "device"], &["getrandom", "rustix", "nix", "rpassword", "signal_hook"]),
@@ -38,7 +38,7 @@ const ROOMS: &[Room] = &[
     room("wgconf", &["model"], &[]),
     room("script", &["model"], &[]),
     room("vault", &["model", "fsx"], &["age"]),
-    room("settings", &["model", "fsx"], &["toml", "serde", "strsim"]),
+    room("settings", &["model", "fsx"], &["toml", "serde"]),
     room("access", &["model", "fsx"], &["toml", "serde"]),
     room(
         "output",
@@ -56,7 +56,7 @@ const ROOMS: &[Room] = &[
             "model", "fsx", "env", "store", "device", "wgconf", "script", "vault", "settings", "access",
             "output", "error",
         ],
-        &["anyhow", "clap", "clap_complete", "csv", "roff", "serde", "serde_json", "shlex", "strsim", "toml"],
+        &["anyhow", "clap", "clap_complete", "csv", "roff", "serde", "serde_json", "shlex", "toml"],
     ),
     room("cli", &["commands", "settings", "output", "error", "env"], &["clap"]),
     room("main", &["cli", "env", "run"], &["anyhow"]),

@@ -44,6 +44,7 @@ mod status;
 mod stranger;
 mod support;
 mod sync;
+mod times;
 mod trust;
 mod watch;
 mod wg_quick;

@@ -10,8 +10,9 @@ use super::{
     Context,
     projection::project_added,
     provisioning::{Drawn, KeyRequest, Prepared, ScriptKeys, draw, install_script},
-    script::file_name,
 };
+use crate::model::text::plural;
+use crate::script::file_name;
 use crate::{
     access::Permission,
     env::signals::Stop,
@@ -101,7 +102,15 @@ impl Batch {
             let (network, wanted, free) = (pool.network(), needing.len(), choices.len());
             return Err(Error::new(
                 Kind::Conflict,
-                format!("{wanted} locations need an address of {network}, and {free} are free"),
+                format!(
+                    "{} an address of {network}, and {free} {} free",
+                    if wanted == 1 {
+                        "1 location needs".to_owned()
+                    } else {
+                        format!("{wanted} locations need")
+                    },
+                    plural(free, "is", "are")
+                ),
             )
             .hint("import fewer, remove locations, or choose a larger hub.network"));
         }

@@ -1,6 +1,7 @@
 //! Telling `heartbeat.on_change` what changed, until it has taken it once.
 
 use super::super::Context;
+use crate::model::text::{count, plural};
 use crate::{
     env::program,
     error::Error,
@@ -48,9 +49,10 @@ pub(super) fn announce(
             change.commit_readings()?;
         }
         Err(e) => ctx.ui.warn(&format!(
-            "heartbeat.on_change: {} {e}; the next heartbeat tells it these {} changes again",
+            "heartbeat.on_change: {} {e}; the next heartbeat tells it {} {} again",
             words.first().map_or("", String::as_str),
-            all.len()
+            plural(all.len(), "this", "these"),
+            count(all.len(), "change")
         )),
     }
     Ok(())

@@ -1,5 +1,6 @@
 //! `iwas-wg location import`: a whole fleet from one file, or nothing of it.
 
+use crate::model::text::count;
 use crate::{
     access::Permission,
     commands::{
@@ -98,23 +99,25 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
     let summary = Summary { action: "imported", dry_run: args.dry_run, entries: batch.entries() };
     let mut report = batch::sort(&summary, Vec::new());
     let (created, updated, same) = (report.created.len(), report.updated.len(), report.unchanged.len());
+    let any_created = created > 0;
+    let created = count(created, "location");
     if args.dry_run {
         for e in batch.entries().iter().filter(|e| e.is_changed()) {
             ctx.ui.say(&promise(e));
         }
-        let said = format!("would add {created} locations, change {updated}, and leave {same} as they are");
+        let said = format!("would add {created}, change {updated}, and leave {same} as they are");
         batch::tell(ctx, report, &said)?;
         return Ok(Outcome::Done);
     }
     let written = batch.carry_out(ctx, &settings, &mut store, &hub, args.scripts_dir.as_deref())?;
     let scripts = match &args.scripts_dir {
-        Some(dir) => format!("; wrote {} scripts to {}", written.scripts.len(), dir.display()),
-        None if created > 0 => {
+        Some(dir) => format!("; wrote {} to {}", count(written.scripts.len(), "script"), dir.display()),
+        None if any_created => {
             "; \"iwas-wg script render --all --scripts-dir DIR\" writes their scripts".to_owned()
         }
         None => String::new(),
     };
-    let said = format!("added {created} locations, changed {updated}, left {same} as they were{scripts}");
+    let said = format!("added {created}, changed {updated}, left {same} as they were{scripts}");
     report.scripts = written.scripts;
     let printed = batch::tell(ctx, report, &said);
     written.projected.and(printed).map(|()| Outcome::Done)
@@ -141,7 +144,7 @@ fn refuse(mut faults: Vec<Fault>, rows: usize, file: &str) -> Result<(), Error> 
     let place = if file == "-" { "standard input" } else { file };
     let mut e = Error::new(
         kind.unwrap_or(Kind::Conflict),
-        format!("{bad} of {rows} rows of {place} cannot be imported; nothing was changed"),
+        format!("{bad} of {} of {place} cannot be imported; nothing was changed", count(rows, "row")),
     )
     .hint("correct these rows and import the file again");
     e.faults = faults;

@@ -1,8 +1,9 @@
 //! `iwas-wg location show`.
 
+use crate::model::time::age;
 use crate::{
     access::Permission,
-    commands::{Context, Outcome, context::require, status::ago},
+    commands::{Context, Outcome, context::require},
     error::Error,
     model::{Description, LocationName, Org},
     output::json::{Envelope, LocationReport, LocationShow, state_of, time},
@@ -50,7 +51,7 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
         ("updated", time(l.updated_at)),
     ];
     if let Some(made) = l.key_created_at {
-        lines.push(("key made", format!("{} ({} ago)", time(made), ago(made, now))));
+        lines.push(("key made", format!("{} ({} ago)", time(made), age(made, now))));
     }
     if l.preshared {
         lines.push(("preshared key", "yes".to_owned()));

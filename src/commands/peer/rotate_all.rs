@@ -1,19 +1,20 @@
 //! `iwas-wg peer rotate --all`: new keys for a fleet, in one transaction.
 
 use super::rotate::{Args, address, first_step, rotation};
+use crate::model::text::count;
+use crate::script::file_name;
 use crate::{
     commands::{
         Context, Outcome,
         projection::{check_targets, project_with},
         provisioning::{KeyRequest, check_recipients, prepare, rotate_script},
-        script::file_name,
     },
     error::Error,
     fsx,
     model::{
         KeyMode, Location,
-        expiry::parse_span,
         plan::{Extras, Plan, WantedPeer},
+        time::parse_span,
     },
     output::json::{Envelope, RotationReport},
     settings::Settings,
@@ -102,7 +103,7 @@ fn told(ctx: &mut Context<'_>, result: &RotationReport, verb: &str) -> Result<Ou
         ctx.ui.json(&Envelope::new(result))?;
         return Ok(Outcome::Done);
     }
-    ctx.ui.say(&format!("{verb} the keys of {} peers", result.rotating.len()));
+    ctx.ui.say(&format!("{verb} the keys of {}", count(result.rotating.len(), "peer")));
     if !result.asked.is_empty() {
         ctx.ui.say(&format!(
             "{} routers make their next key themselves, and their scripts print the command that brings it here",

@@ -1,8 +1,9 @@
 //! CSV, RFC 4180, with commas, or with the semicolons of spreadsheets that write decimal commas.
 
 use super::{COLUMNS, Cell, Fault, Location, Raw, exported_key, exported_peer, fault, refuse, tags_text};
+use crate::model::text::closest;
 use crate::{
-    commands::{context::unforeseen, likeness::similar},
+    commands::context::unforeseen,
     error::{Error, Kind},
     model::{Description, Org},
     output::json::time,
@@ -38,7 +39,7 @@ fn columns(header: &ByteRecord) -> Result<Vec<usize>, Error> {
         let title = String::from_utf8_lossy(title);
         let Some(place) = COLUMNS.iter().position(|c| *c == title) else {
             let e = refuse(format!("there is no column {title:?}"));
-            return Err(match similar(&title.to_lowercase(), COLUMNS) {
+            return Err(match closest(&title, COLUMNS) {
                 Some(column) => e.hint(format!("did you mean {column:?}?")),
                 None => e,
             });

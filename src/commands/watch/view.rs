@@ -1,11 +1,8 @@
 //! The fleet as lines of a screen: order, filter, place, and what stands out.
 
-use super::{
-    super::status::{ago, size},
-    fleet::Fleet,
-};
+use super::fleet::Fleet;
 use crate::{
-    model::{Location, Org, State},
+    model::{Location, Org, State, text::size, time::age},
     output::{Ink, Key, Line, json::state_of},
     settings::Settings,
 };
@@ -199,7 +196,7 @@ fn head(fleet: &Fleet, settings: &Settings, now: Timestamp) -> Line {
     let clock = |t: Timestamp| t.strftime("%H:%M:%S").to_string();
     let read = match fleet.seen_at() {
         Some(at) if fleet.source() == "live" => format!("read {} UTC", clock(at)),
-        Some(at) => format!("as of {} ago", ago(at, now)),
+        Some(at) => format!("as of {} ago", age(at, now)),
         None => "no heartbeat yet".to_owned(),
     };
     pieces.push((read, Ink::Plain));
@@ -261,7 +258,7 @@ impl Columns {
         let reading = l.reading.as_ref();
         let state = state_of(l);
         let handshake = reading.and_then(|r| r.last_handshake);
-        let handshake = handshake.map_or_else(|| "-".to_owned(), |t| format!("{} ago", ago(t, now)));
+        let handshake = handshake.map_or_else(|| "-".to_owned(), |t| format!("{} ago", age(t, now)));
         let mut pieces = vec![
             (format!("{:<name$}  ", fit(l.name.as_str(), self.name), name = self.name), Ink::Plain),
             (format!("{:<13}  ", state.as_str()), ink(state)),
