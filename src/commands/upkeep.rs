@@ -8,8 +8,8 @@
 use super::{
     Context,
     projection::{extras, project},
-    status::span,
 };
+use crate::model::time::span;
 use crate::{
     device::Device,
     error::{Error, Kind},
