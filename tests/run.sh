@@ -6,8 +6,20 @@
 #
 # Every step runs, whatever the one before did. The last line is "N passed, N failed"; anything that
 # should have run and did not is a failure, and so is the exit code.
+#
+# The sweeps of kills disturb a command at each system call that changes something outside the process.
+# With --full they do so at every system call.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+case "${1:-}" in
+  "") ;;
+  --full) export IWAS_WG_FULL=1 ;;
+  *)
+    echo "usage: tests/run.sh [--full]" >&2
+    exit 2
+    ;;
+esac
 
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
@@ -59,6 +71,8 @@ for entry in "${needed[@]}"; do
   command -v "${entry%%:*}" >/dev/null || missing+=("${entry#*:}")
 done
 python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
+# The playbooks use a collection that ansible-core alone does not have.
+ansible-galaxy collection list ansible.netcommon 2>/dev/null | grep -q '^ansible.netcommon ' || missing+=(ansible)
 if ((${#missing[@]})); then
   if [[ $EUID != 0 ]] || ! command -v apt-get >/dev/null; then
     die "missing: ${missing[*]}; install them, or run this as root on Debian or Ubuntu"
