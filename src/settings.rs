@@ -17,6 +17,7 @@ use crate::{
     model::{Endpoint, InterfaceName, Invalid, KeyMode, Pool, Reserved, RouterOptions, Rules},
 };
 use file::{File, Value};
+use ipnet::Ipv4Net;
 use std::{
     collections::BTreeMap,
     fmt,
@@ -185,8 +186,10 @@ pub struct Settings {
     pub endpoint: Option<Endpoint>,
     /// `hub.listen_port`.
     pub listen_port: u16,
-    /// `hub.network` and `hub.reserved`.
+    /// `hub.network` and `hub.reserved`, with the hub where `hub.address` says, else first.
     pub pool: Pool,
+    /// `hub.address`; what the hub has now is in the store.
+    pub address: Option<Ipv4Net>,
     /// `hub.conf`, below the root.
     pub conf: PathBuf,
     /// `hub.backend`.
@@ -252,13 +255,10 @@ impl Settings {
             Some(network) => Pool::new(&network.text, &reserved).map_err(|e| network.wrong(&e))?,
             None => Pool::new(DEFAULT_NETWORK, &reserved).map_err(|e| file.wrong(&e))?,
         };
-        let pool = match file.text("hub", "address")? {
+        let address = hub_address(&file, &pool)?;
+        let pool = match address {
             None => pool,
-            Some(v) => {
-                let refused = || v.refused("is not an IPv4 address", "write it such as \"10.0.0.1\"");
-                let address = v.text.parse().map_err(|_| refused())?;
-                pool.with_hub(address).map_err(|e| v.wrong(&e))?
-            }
+            Some(address) => pool.with_hub(address.addr()),
         };
         let endpoint = match file.text("hub", "endpoint")? {
             Some(v) if !v.text.is_empty() => Some(v.parse()?),
@@ -297,6 +297,7 @@ impl Settings {
             on_change_timeout: file.seconds("heartbeat", "on_change_timeout", 1..=3600)?.unwrap_or(30),
             interface,
             pool,
+            address,
             conf,
             identity,
             metrics_file,
@@ -310,6 +311,32 @@ const DEFAULT_NETWORK: &str = "10.0.0.0/24";
 
 fn default_interface() -> InterfaceName {
     "wg0".parse().unwrap_or_else(|e| unreachable!("{e}"))
+}
+
+/// The hub's address. A network that was changed may not have it: it is kept all the same.
+fn hub_address(file: &File<'_>, pool: &Pool) -> Result<Option<Ipv4Net>, SettingsError> {
+    let values = file.texts("hub", "address")?;
+    let Some(first) = values.first() else {
+        return Ok(None);
+    };
+    if let Some(second) = values.get(1) {
+        return Err(second.refused("is a second address of the hub", "name one; others belong into the conf"));
+    }
+    let hint = "write an IPv4 address of the network, such as \"10.0.0.1/24\"";
+    let given = match first.text.parse::<Ipv4Net>() {
+        Ok(net) => Ok(net),
+        Err(_) => {
+            first.text.parse().map(|ip| if pool.has_host(ip) { pool.with_prefix(ip) } else { ip.into() })
+        }
+    };
+    let address = given.map_err(|_| first.refused("is not an IPv4 address", hint))?;
+    let ip = address.addr();
+    let is_edge = address.prefix_len() < 31 && (ip == address.network() || ip == address.broadcast());
+    let is_edge = is_edge || pool.network().contains(&ip) && !pool.has_host(ip);
+    if is_edge || ip.is_unspecified() || ip.is_loopback() || ip.is_multicast() || ip.is_broadcast() {
+        return Err(first.refused("is no host of its network", hint));
+    }
+    Ok(Some(address))
 }
 
 /// A program and its arguments, each a word of its own: no shell ever reads them.

@@ -82,7 +82,7 @@ pub(super) fn run(wish: &Wish<'_>, ctx: &mut Context<'_>) -> Result<Outcome, Err
         .unwrap_or(51820);
     let names = wish.names.map(names::read).transpose()?.unwrap_or_default();
     let (adopted, left) = locations(&found, &names, &pool, ctx.now())?;
-    let address = Ipv4Net::new_assert(pool.hub(), pool.prefix_len());
+    let address = pool.with_prefix(pool.hub());
     let wanted = InterfaceWanted { public_key: key.public(), address, listen_port };
     let conf = if conf_path.exists() {
         same_hub(&conf_path, from, &found, &key)?;
@@ -206,7 +206,11 @@ fn pool(wish: &Wish<'_>, found: &Found, live: Option<&LiveInterface>, from: &Pat
     })?;
     let pool = Pool::new(&network, &[])?;
     match address.filter(|a| pool.network().contains(&a.addr())) {
-        Some(address) => Ok(pool.with_hub(address.addr())?),
+        Some(address) if !pool.has_host(address.addr()) => {
+            let message = format!("the hub's address {} is no host of {network}", address.addr());
+            Err(Error::new(Kind::Conflict, message).hint("name the network with --network"))
+        }
+        Some(address) => Ok(pool.with_hub(address.addr())),
         None => Ok(pool),
     }
 }

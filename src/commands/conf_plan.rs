@@ -1,21 +1,18 @@
 //! The conf as it should be: what stands in it, what the store wants, and what of the difference
 //! somebody should look at.
 
-use super::{
-    Context, known_conf,
-    projection::{hub_address, hub_key},
-};
+use super::{Context, hub_address::hub_address, known_conf, occupied::Managed, projection::hub_key};
 use crate::{
     error::{Error, Kind},
     fsx::{self, Mark},
-    model::{PresharedKey, PublicKey, Reserved, plan::Extras},
+    model::{PresharedKey, PublicKey, held_by, plan::Extras},
     settings::Settings,
     store::{Hub, Store},
     vault::Opener,
     wgconf::{Conf, ConfPeerWanted, InterfaceWanted, Overwriting, Rewrite, Secrets},
 };
 use ipnet::Ipv4Net;
-use std::collections::HashSet;
+use std::{collections::HashSet, net::Ipv4Addr};
 use zeroize::Zeroizing;
 
 /// What the store says of all peers.
@@ -45,8 +42,10 @@ pub(super) struct ConfPlan {
     pub(super) overwriting: Option<Overwriting>,
     /// wg-quick(8) adds no routes.
     pub(super) table_off: bool,
-    /// Networks that the foreign peers hold.
+    /// What the foreign peers hold of the VPN network.
     pub(super) claimed: Vec<Ipv4Net>,
+    /// The addresses of `[Interface]`.
+    pub(super) addresses: Vec<Ipv4Addr>,
     /// Whether the file ends in a plain line, so that more can simply go behind it.
     pub(super) plain: bool,
     /// The file that was read, if it is known again.
@@ -104,14 +103,16 @@ fn current_conf(settings: &Settings, hub: &Hub) -> Result<(Conf, bool, Option<Ma
     let is_new = there.is_none();
     let (bytes, mark) = match there {
         Some((bytes, mark)) => (Zeroizing::new(bytes), mark),
-        None => (Conf::new_hub(&hub_key(settings, hub)?, hub_address(settings), settings.listen_port), None),
+        None => {
+            (Conf::new_hub(&hub_key(settings, hub)?, hub_address(settings, hub), settings.listen_port), None)
+        }
     };
     let conf = Conf::parse_owned(bytes).map_err(|e| Error::of_conf(&settings.conf, e))?;
     refuse_foreign(settings, hub, &conf)?;
     // The next boot with the standard tools must bring up this hub and no other.
     let wanted = InterfaceWanted {
         public_key: hub.public_key,
-        address: hub_address(settings),
+        address: hub_address(settings, hub),
         listen_port: settings.listen_port,
     };
     let key = if conf.has_wrong_key(&wanted) { Some(hub_key(settings, hub)?) } else { None };
@@ -140,19 +141,19 @@ fn refuse_foreign(settings: &Settings, hub: &Hub, conf: &Conf) -> Result<(), Err
     ))
 }
 
-/// Addresses that peers of the conf hold which the store does not know: not to be handed out.
-pub(super) fn claimed(settings: &Settings, store: &Store, hub: &Hub) -> Result<Vec<Reserved>, Error> {
+/// What of the VPN network the conf's unknown peers hold, and the addresses of its `[Interface]`.
+pub(super) fn held_in_conf(
+    settings: &Settings,
+    store: &Store,
+    hub: &Hub,
+) -> Result<(Vec<Ipv4Net>, Vec<Ipv4Addr>), Error> {
+    if let Some(seen) = known_conf::known(settings, store, hub, 0) {
+        return Ok((seen.claimed, seen.addresses));
+    }
+    let (conf, ..) = current_conf(settings, hub)?;
+    let managed = Managed::read(store)?;
     let network = settings.pool.network();
-    let nets = if let Some(seen) = known_conf::known(settings, store, hub, 0) {
-        seen.claimed
-    } else {
-        let (conf, ..) = current_conf(settings, hub)?;
-        // One query for all instead of one for each peer of the conf.
-        let known = store.peer_keys()?;
-        conf.networks(|key| !known.contains(key))
-    };
-    let inside = |net: &Ipv4Net| network.contains(net) && net.prefix_len() > network.prefix_len();
-    Ok(nets.into_iter().filter(inside).map(Reserved::from).collect())
+    Ok((conf.held(|key, allowed| managed.unknown(network, key, allowed)), conf.own_addresses()))
 }
 
 /// Before a commit: whether conf and interface can be changed after it. What is wrong with them was
@@ -204,10 +205,16 @@ pub(super) fn plan_conf_of(
     let mut rewrite = conf.rewrite_with(wanted, &desired.retired, &secrets);
     rewrite.changed |= differs;
     let foreign: HashSet<PublicKey> = rewrite.foreign.iter().copied().collect();
+    let network = settings.pool.network();
+    let claimed = match foreign.len() {
+        0 => Vec::new(),
+        _ => conf.held(|key, nets| if foreign.contains(key) { held_by(network, nets) } else { Vec::new() }),
+    };
     Ok(ConfPlan {
         overwriting: conf.overwriting(),
         table_off: conf.table_off(),
-        claimed: if foreign.is_empty() { Vec::new() } else { conf.networks(|key| foreign.contains(key)) },
+        claimed,
+        addresses: conf.own_addresses(),
         plain: conf.is_plain(),
         mark,
         rewrite,

@@ -1,5 +1,6 @@
 //! What every command works with: the outside world, the streams and the global flags.
 
+use super::hub_address;
 use crate::model::text::closest;
 use crate::{
     access::{self, Permission},
@@ -198,7 +199,9 @@ impl<'a> Context<'a> {
     /// # Errors
     /// Those of [`Store::open`], naming the file.
     pub fn store(settings: &Settings) -> Result<Store, Error> {
-        Store::open(&settings.places.database).map_err(|e| at(settings, e))
+        let store = Store::open(&settings.places.database);
+        let known = store.and_then(|store| hub_address::remember(settings, &store).map(|()| store));
+        known.map_err(|e| at(settings, e))
     }
 
     /// The store, for reading.

@@ -11,7 +11,6 @@ use crate::{
     settings::Backend,
     wgconf::Conf,
 };
-use ipnet::Ipv4Net;
 use std::path::PathBuf;
 
 /// Make the settings, the store, the hub's keys and its conf
@@ -83,7 +82,7 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
     refuse_existing(&targets)?;
     let key = ctx.new_key()?;
     refuse_foreign(ctx, &interface, backend, key.public())?;
-    let address = Ipv4Net::new_assert(pool.hub(), pool.prefix_len());
+    let address = pool.with_prefix(pool.hub());
     let steps: Vec<String> = targets.iter().map(|p| format!("create {}", p.display())).collect();
     if !args.dry_run {
         let listen_port = args.listen_port.unwrap_or(51820);

@@ -7,7 +7,7 @@
 //! those, and they go to its end. In every other case the conf is read, as ever. Whatever is
 //! unusual in a conf (another's line endings, something to warn of) is not remembered at all.
 
-use super::{conf_plan::ConfPlan, projection::hub_address};
+use super::{conf_plan::ConfPlan, hub_address::hub_address};
 use crate::{
     fsx::{self, FsError, Mark},
     model::plan::Extras,
@@ -22,7 +22,9 @@ const FOREIGN_MOST: usize = 1000;
 
 /// What an `[Interface]` is compared with.
 fn purpose(settings: &Settings, hub: &Hub) -> String {
-    format!("{} {} {}", hub.public_key, hub_address(settings), settings.listen_port)
+    // What peers hold of the network was looked for in this one.
+    let network = settings.pool.network();
+    format!("{} {} {} {network}", hub.public_key, hub_address(settings, hub), settings.listen_port)
 }
 
 /// The conf, if it is still the one that was found to be as wanted, so many changes ago.
@@ -48,6 +50,7 @@ pub(super) fn note(settings: &Settings, store: &Store, hub: &Hub, plan: &ConfPla
                 mark,
                 purpose: purpose(settings, hub),
                 claimed: plan.claimed.clone(),
+                addresses: plan.addresses.clone(),
                 foreign: rewrite.foreign.clone(),
                 spare: None,
             };

@@ -107,7 +107,8 @@ pub(super) fn make(
     let (identity_path, conf_path) = (places.default_identity(), places.default_conf(m.interface));
     let identity = new_identity();
     let sealed = Recipients::parse(std::slice::from_ref(&identity.recipient))?.seal(m.key)?;
-    let hub = Hub { public_key: m.key.public(), sealed_key: Some(sealed) };
+    let address = Some(m.pool.with_prefix(m.pool.hub()));
+    let hub = Hub { public_key: m.key.public(), sealed_key: Some(sealed), address };
     let config = initial_text(&Initial {
         interface: m.interface,
         endpoint: m.endpoint,

@@ -2,11 +2,12 @@
 //!
 //! A failure here never takes the commit back: it becomes exit 9, and `sync` mends it.
 
-pub(super) use super::conf_plan::{check_targets, claimed, conf_drift, open_preshared, plan_conf};
+pub(super) use super::conf_plan::{check_targets, conf_drift, open_preshared, plan_conf};
 
 use super::{
     Context,
     conf_plan::{ConfPlan, Desired, of_the_conf, plan_conf_of},
+    hub_address::hub_address,
     known_conf,
 };
 use crate::{
@@ -22,14 +23,9 @@ use crate::{
     vault::Opener,
     wgconf::{Conf, ConfPeerWanted, Rewrite},
 };
-use ipnet::{IpNet, Ipv4Net};
+use ipnet::IpNet;
 use std::collections::HashSet;
 use zeroize::Zeroizing;
-
-/// The hub's address with the prefix length of its network.
-pub(super) fn hub_address(settings: &Settings) -> Ipv4Net {
-    Ipv4Net::new_assert(settings.pool.hub(), settings.pool.prefix_len())
-}
 
 /// The hub's private key: from the conf, else from the store with the identity.
 pub(super) fn hub_key(settings: &Settings, hub: &Hub) -> Result<PrivateKey, Error> {
@@ -57,7 +53,7 @@ pub(super) fn wanted_interface(settings: &Settings, hub: &Hub) -> Wanted {
     Wanted {
         public_key: hub.public_key,
         listen_port: settings.listen_port,
-        address: hub_address(settings),
+        address: hub_address(settings, hub),
         peers: Vec::new(),
         retired: HashSet::new(),
     }

@@ -3,7 +3,7 @@
 use super::{
     Context, Outcome,
     batch::{self, Batch, Entry, Summary},
-    projection::claimed,
+    occupied::Occupied,
     provisioning::{KeyRequest, check_recipients, endpoint},
 };
 use crate::model::text::{count, plural};
@@ -29,7 +29,7 @@ pub(super) fn run(
     let hub = store.hub()?;
     ctx.check_interface(&settings, &hub)?;
     endpoint(&settings)?;
-    let pool = settings.pool.clone().without(&claimed(&settings, &store, &hub)?);
+    let occupied = Occupied::read_all(ctx, &settings, &store, &hub)?;
     let waiting = store.locations(&ctx.scope)?.into_iter().filter(|l| l.public_key.is_none());
     let (mut entries, mut looked_at) = (Vec::new(), None);
     for before in waiting {
@@ -52,7 +52,7 @@ pub(super) fn run(
         }
         entries.push(Entry { before: Some(before), after, key });
     }
-    let batch = Batch::plan(&store, pool, entries)?;
+    let batch = Batch::plan(&store, occupied.pool().clone(), entries)?;
     let summary = Summary { action: "provisioned", dry_run, entries: batch.entries() };
     let mut report = batch::sort(&summary, Vec::new());
     let (new, left) = (count(report.updated.len(), "location"), report.unchanged.len());

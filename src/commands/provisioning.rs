@@ -1,18 +1,19 @@
 //! Keys and scripts for a location's router, shared by `location add` and `peer provision`.
 
-use super::Context;
+use super::{Context, hub_address, occupied::seen};
 use crate::{
     access::Permission,
     error::{Error, Kind},
     model::{
-        KeyMode, Location, LocationName, Org, Pool, PresharedKey, PrivateKey, PublicKey, Rotation, Scope,
+        KeyMode, Location, Org, PresharedKey, PrivateKey, PublicKey, Rotation, Scope,
         plan::{Extras, PeerExtras, WantedPeer},
     },
     script::{Kind as ScriptKind, Site, render},
     settings::Settings,
-    store::{Hub, NewPeer, Store, StoreError},
+    store::{Hub, NewPeer, Store},
     vault::{Recipients, VaultError},
 };
+use ipnet::Ipv4Net;
 use std::net::Ipv4Addr;
 use zeroize::Zeroizing;
 
@@ -204,11 +205,6 @@ pub(super) fn shows_script(ctx: &Context<'_>, org: Option<&Org>, request: KeyReq
     }
 }
 
-/// Whether a location exists for the caller: what it holds is taken, but by whom is not told else.
-fn seen(store: &Store, scope: &Scope, name: &str) -> Result<bool, Error> {
-    Ok(scope.is_all() || store.location(&name.parse()?)?.is_some_and(|l| scope.covers(l.org.as_ref())))
-}
-
 /// Whether the key can be sealed, before it is promised.
 pub(super) fn check_recipients(settings: &Settings, request: KeyRequest) -> Result<(), Error> {
     let made_here = request.mode == KeyMode::Stored && request.public_key.is_none();
@@ -247,52 +243,6 @@ pub(super) fn prepare(
     drawn.seal(recipients.as_ref()).map(Some)
 }
 
-/// The address that a location shall have: the wanted one if it may be had, else the next free.
-pub(super) fn choose_address(
-    settings: &Settings,
-    store: &Store,
-    scope: &Scope,
-    pool: &Pool,
-    wanted: Option<Ipv4Addr>,
-    own: Option<&LocationName>,
-) -> Result<Ipv4Addr, Error> {
-    let Some(address) = wanted else {
-        return store.next_address(pool).map_err(|e| match e {
-            // How many the others have is not for everybody.
-            StoreError::Exhausted(e) if !scope.is_all() => {
-                Error::new(Kind::Conflict, format!("no free address left in {}", e.network))
-                    .hint("ask an admin of the hub for a wider network")
-            }
-            e => e.into(),
-        });
-    };
-    let conflict = |reason: String| {
-        Error::new(Kind::Conflict, format!("address {address} {reason}"))
-            .hint("choose another, or leave out --vpn-ip for the next free one")
-    };
-    if let Err(refusal) = settings.pool.admits(address) {
-        let network = settings.pool.network();
-        return Err(match refusal {
-            crate::model::Refusal::Outside => conflict(format!("is outside the VPN network {network}")),
-            other => conflict(other.to_string()),
-        });
-    }
-    if pool.admits(address).is_err() {
-        if !scope.is_all() {
-            return Err(conflict("is taken".to_owned()));
-        }
-        let conf = settings.conf.display();
-        return Err(conflict(format!("is held by a peer of {conf} that is not in the store")));
-    }
-    match store.holder_of_address(address)? {
-        Some(holder) if own.is_none_or(|o| o.as_str() != holder) => {
-            let named = seen(store, scope, &holder)?;
-            Err(conflict(if named { format!("is held by {holder:?}") } else { "is taken".to_owned() }))
-        }
-        _ => Ok(address),
-    }
-}
-
 /// Parses `--vpn-ip`.
 pub(super) fn parse_address(text: &str) -> Result<Ipv4Addr, Error> {
     text.parse().map_err(|_| {
@@ -319,11 +269,18 @@ pub(super) fn site<'a>(
     keys: &'a ScriptKeys,
 ) -> Result<Site<'a>, Error> {
     let (endpoint_host, endpoint_port) = endpoint(settings)?;
+    let network = settings.pool.network();
+    if let Some(e) = hub_address::outside(settings, hub) {
+        return Err(e);
+    }
+    if !settings.pool.has_host(vpn_ip) {
+        return Err(outside(location, vpn_ip, network));
+    }
     Ok(Site {
         location,
         vpn_ip,
-        network: settings.pool.network(),
-        hub_ip: settings.pool.hub(),
+        network,
+        hub_ip: hub_address::hub_address(settings, hub).addr(),
         hub_public_key: hub.public_key,
         endpoint_host,
         endpoint_port,
@@ -332,6 +289,20 @@ pub(super) fn site<'a>(
         preshared_key: keys.preshared.as_ref().map(|k| k.as_str()),
         options: &settings.router,
         version: env!("CARGO_PKG_VERSION"),
+    })
+}
+
+/// What is said of a location that a changed network left outside: a script would mix two networks.
+fn outside(location: &Location, vpn_ip: Ipv4Addr, network: Ipv4Net) -> Error {
+    let name = &location.name;
+    let e = Error::new(
+        Kind::Conflict,
+        format!("the address {vpn_ip} of {name} is outside the VPN network {network}"),
+    );
+    e.hint(if location.public_key.is_some() {
+        format!("\"iwas-wg peer move {name} --vpn-ip ADDRESS\" gives it one inside; or put hub.network back")
+    } else {
+        format!("\"iwas-wg location remove {name}\" and add it again; or put hub.network back")
     })
 }
 

@@ -27,7 +27,11 @@ use crate::{
         plan::{Extras, Plan},
     },
 };
-use std::{io, net::SocketAddr, time::Duration};
+use std::{
+    io,
+    net::{Ipv4Addr, SocketAddr},
+    time::Duration,
+};
 
 /// Who carries the interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,6 +93,12 @@ pub trait Device {
     /// Whether something behind the interface answers at this address within the time. An answer
     /// is accepted from the one peer alone that may speak for the address.
     fn answers(&mut self, at: SocketAddr, wait: Duration) -> bool;
+
+    /// Whether it is certain that no peer may speak for this address. What the answer costs must not
+    /// depend on how many peers there are, so `false` may also mean that it cannot be told.
+    fn is_nobodys(&mut self, _address: Ipv4Addr) -> bool {
+        false
+    }
 
     /// Who carries the interface or would: `the kernel`, or the path of a program.
     ///

@@ -9,7 +9,10 @@ use crate::model::{
     InterfaceName, LiveInterface, PrivateKey, PublicKey,
     plan::{Extras, Plan},
 };
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    time::Duration,
+};
 
 /// A device that belongs to the hub of one key.
 pub struct OwnedDevice {
@@ -75,6 +78,10 @@ impl Device for OwnedDevice {
 
     fn answers(&mut self, at: SocketAddr, wait: Duration) -> bool {
         self.device.answers(at, wait)
+    }
+
+    fn is_nobodys(&mut self, address: Ipv4Addr) -> bool {
+        self.device.is_nobodys(address)
     }
 
     fn carrier(&self) -> Result<String, DeviceError> {

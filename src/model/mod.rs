@@ -32,7 +32,7 @@ pub use interface::{InterfaceName, LiveInterface, LivePeer};
 pub use key::{PresharedKey, PrivateKey, PublicKey};
 pub use location::{KeyMode, Location, Move, Rotation, Tags};
 pub use name::{Description, LocationName, Org};
-pub use net::{Pool, Refusal, Reserved};
+pub use net::{Pool, Refusal, Reserved, held_by, held_inside};
 pub use permission::{Grant, Grantee, Permission, Rules};
 pub use record::Record;
 pub use router::RouterOptions;

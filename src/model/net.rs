@@ -2,7 +2,7 @@
 //! the next one without looking at all of them.
 
 use super::Invalid;
-use ipnet::Ipv4Net;
+use ipnet::{IpNet, Ipv4Net};
 use std::{fmt, net::Ipv4Addr, str::FromStr};
 
 /// Addresses that are never handed out, `first ..= last`.
@@ -122,18 +122,21 @@ impl Pool {
         Ok(pool)
     }
 
-    /// The same pool with the hub at another of its host addresses.
-    ///
-    /// # Errors
-    /// [`Invalid`] if no host of the network can have that address.
-    pub fn with_hub(mut self, address: Ipv4Addr) -> Result<Self, Invalid> {
+    /// The same pool with the hub at another address, which may be outside of the network.
+    #[must_use]
+    pub fn with_hub(self, address: Ipv4Addr) -> Self {
+        Self { hub: u32::from(address), ..self }
+    }
+
+    /// Whether a host of the network can have this address.
+    pub fn has_host(&self, address: Ipv4Addr) -> bool {
         let (first, last) = self.bounds();
-        self.hub = u32::from(address);
-        if (first..=last).contains(&self.hub) {
-            return Ok(self);
-        }
-        let hint = format!("write a host address of {}", self.network);
-        Err(Invalid::new("hub address", address.to_string(), "is no host of the VPN network", hint))
+        (first..=last).contains(&u32::from(address))
+    }
+
+    /// This address with the network's prefix length.
+    pub fn with_prefix(&self, address: Ipv4Addr) -> Ipv4Net {
+        Ipv4Net::new_assert(address, self.prefix_len())
     }
 
     /// The same pool with more addresses that are not handed out.
@@ -157,11 +160,6 @@ impl Pool {
     /// The hub's address: the first host address unless another was given.
     pub fn hub(&self) -> Ipv4Addr {
         Ipv4Addr::from(self.hub)
-    }
-
-    /// Whether the hub is where it is unless something else is said.
-    pub fn has_first_hub(&self) -> bool {
-        self.hub == self.bounds().0
     }
 
     /// First and last host address, as numbers. A /31 has no network and broadcast address.
@@ -219,7 +217,8 @@ impl Pool {
     /// counted among them).
     pub fn capacity(&self) -> (u64, u64) {
         let (first, last) = self.bounds();
-        let all = u64::from(last - first);
+        let is_inside = self.has_host(self.hub());
+        let all = u64::from(last - first) + u64::from(!is_inside);
         let reserved: u64 = self
             .reserved
             .iter()
@@ -235,6 +234,25 @@ impl Pool {
         let reserved: Vec<String> = self.reserved.iter().map(ToString::to_string).collect();
         format!("{} {} -{}", self.network, self.hub(), reserved.join(","))
     }
+}
+
+/// What of a peer's allowed IPs holds addresses of a network: each that is inside of it, or is it.
+///
+/// A wider one is a route if the peer has an address of its own in the network. Of a peer that has
+/// none it is not known which address inside is its own, so all of the network is held.
+pub fn held_by(network: Ipv4Net, allowed: &[IpNet]) -> Vec<Ipv4Net> {
+    let mut held = held_inside(network, allowed);
+    let is_covered = allowed.iter().any(|net| net.contains(&IpNet::V4(network)));
+    if is_covered && !held.iter().any(|net| net.prefix_len() == 32) {
+        held.push(network);
+    }
+    held
+}
+
+/// The same of a peer of which its own address is known from elsewhere.
+pub fn held_inside(network: Ipv4Net, allowed: &[IpNet]) -> Vec<Ipv4Net> {
+    let v4 = allowed.iter().filter_map(|net| if let IpNet::V4(net) = net { Some(*net) } else { None });
+    v4.filter(|net| network.contains(net)).collect()
 }
 
 /// Sorted and without overlaps.
@@ -346,8 +364,7 @@ mod tests {
                 .map(|(a, n)| Reserved { first: 0x0a00_0000 + a, last: 0x0a00_0000 + a + n })
                 .collect();
             let p = Pool::new(&format!("10.0.0.0/{prefix}"), &reserved).expect("pool");
-            let elsewhere = p.clone().with_hub(Ipv4Addr::from(0x0a00_0000 + hub));
-            let p = elsewhere.unwrap_or(p);
+            let p = p.with_hub(Ipv4Addr::from(0x0a00_0000 + hub));
             let expected: Vec<Ipv4Addr> = (0u32..512)
                 .map(|i| Ipv4Addr::from(0x0a00_0000 + i))
                 .filter(|a| p.admits(*a).is_ok())

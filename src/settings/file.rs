@@ -278,6 +278,14 @@ impl<'a> File<'a> {
             .collect()
     }
 
+    /// A list of strings, or one string that stands for a list of one.
+    pub(super) fn texts(&self, section: &str, key: &str) -> Result<Vec<Value>, SettingsError> {
+        match self.find(section, key).map(Spanned::get_ref) {
+            Some(DeValue::String(_)) => Ok(self.text(section, key)?.into_iter().collect()),
+            _ => self.list(section, key),
+        }
+    }
+
     /// An error about a key as a whole.
     pub(super) fn refused_key(&self, section: &str, key: &str, reason: &str, hint: &str) -> SettingsError {
         let origin = self

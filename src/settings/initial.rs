@@ -29,12 +29,7 @@ pub struct Initial<'a> {
 pub fn text(i: &Initial<'_>) -> String {
     let quote = |s: &str| toml::Value::from(s).to_string();
     let endpoint = i.endpoint.map(ToString::to_string).unwrap_or_default();
-    // Only a hub that was there before has its address elsewhere than first.
-    let address = if i.pool.has_first_hub() {
-        String::new()
-    } else {
-        format!("address     = {}\n", quote(&i.pool.hub().to_string()))
-    };
+    let address = quote(&i.pool.with_prefix(i.pool.hub()).to_string());
     format!(
         r#"# Settings of iwas-wg. A line that begins with # shows a default.
 
@@ -43,9 +38,11 @@ interface   = {interface}
 # Name or address that the routers dial; with :PORT where it is not listen_port.
 endpoint    = {endpoint}
 listen_port = {listen_port}
-# The hub takes the first host address, routers get the rest.
+# Routers get the addresses of this network.
 network     = {network}
-{address}# Addresses, ranges and blocks that are never handed out.
+# The hub's own. Another network leaves it as it is; "sync --move-hub" changes it.
+address     = [{address}]
+# Addresses, ranges and blocks that are never handed out.
 # reserved  = ["10.0.0.2-10.0.0.9", "10.0.0.128/28"]
 conf        = {conf}
 # auto | kernel | userspace | none (store, conf and scripts only)

@@ -89,15 +89,20 @@ pub const KNOWN: &[Section] = &[
                 "network",
                 Some("IWAS_WG_NETWORK"),
                 r#""10.0.0.0/24""#,
-                "The IPv4 network of the VPN in CIDR notation. The hub takes the first host address, the routers \
-                 get the rest.",
+                "The IPv4 network of the VPN in CIDR notation, whose addresses the routers get. Another network \
+                 moves neither the hub nor a router: locations that are outside of it are named by \"iwas-wg \
+                 sync\" and \"iwas-wg doctor\", and get no script until \"iwas-wg peer move\" gave them an address \
+                 inside.",
             ),
             key(
                 "address",
                 None,
-                r#""10.0.0.1""#,
-                "The hub's own address in the network. Without it, the first host address; \"iwas-wg init \
-                 --adopt\" writes it for a hub that had another one.",
+                "[]",
+                "The hub's own address, such as [\"10.0.0.1/24\"], which \"iwas-wg init\" writes. The store remembers the one that the hub has; \
+                 another one here takes effect with \"iwas-wg sync --move-hub\". The hub then has both: the former \
+                 one stays on the interface, in the conf and out of reach of routers until \"iwas-wg sync --release \
+                 ADDRESS\" lets it go. Inside the network its prefix length is the network's. Without this setting \
+                 a new hub takes the first host address.",
             ),
             key(
                 "reserved",

@@ -7,6 +7,7 @@ use super::{Change, Store, StoreError};
 use crate::{fsx::Mark, model::PublicKey};
 use ipnet::Ipv4Net;
 use rusqlite::OptionalExtension;
+use std::{net::Ipv4Addr, str::FromStr};
 
 /// The conf as it was when it was last found to be what the store wants.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,12 +16,22 @@ pub struct ConfSeen {
     pub mark: Mark,
     /// What its `[Interface]` was compared with.
     pub purpose: String,
-    /// Networks of peers that the store does not know.
+    /// Networks that peers hold which the store does not know.
     pub claimed: Vec<Ipv4Net>,
+    /// Addresses of its `[Interface]`.
+    pub addresses: Vec<Ipv4Addr>,
     /// The keys of these peers.
     pub foreign: Vec<PublicKey>,
     /// A file beside it that is its beginning, up to the last changes.
     pub spare: Option<Mark>,
+}
+
+fn joined<T: ToString>(all: &[T]) -> String {
+    all.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
+}
+
+fn parsed<T: FromStr>(text: &str) -> Option<Vec<T>> {
+    text.split(',').filter(|n| !n.is_empty()).map(|n| n.parse().ok()).collect()
 }
 
 impl Change<'_> {
@@ -37,22 +48,23 @@ impl Store {
     /// # Errors
     /// [`StoreError`] if reading fails.
     pub fn conf_seen(&self) -> Result<Option<(ConfSeen, u64)>, StoreError> {
-        type Raw = (String, String, i64, String, Vec<u8>, Option<String>);
-        let mut query = self
-            .conn
-            .prepare_cached("SELECT mark, purpose, behind, claimed, foreign_keys, spare FROM conf_seen")?;
+        type Raw = (String, String, i64, String, Vec<u8>, Option<String>, String);
+        let mut query = self.conn.prepare_cached(
+            "SELECT mark, purpose, behind, claimed, foreign_keys, spare, addresses FROM conf_seen",
+        )?;
         let raw: Option<Raw> = query
-            .query_row([], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?, r.get(4)?, r.get(5)?)))
+            .query_row([], |r| {
+                Ok((r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?, r.get(4)?, r.get(5)?, r.get(6)?))
+            })
             .optional()?;
         // One that cannot be read is none: it was only a memory.
-        Ok(raw.and_then(|(mark, purpose, behind, claimed, foreign, spare)| {
-            let claimed =
-                claimed.split(',').filter(|n| !n.is_empty()).map(str::parse).collect::<Result<_, _>>();
+        Ok(raw.and_then(|(mark, purpose, behind, claimed, foreign, spare, addresses)| {
             let (keys, _) = foreign.as_chunks();
             let seen = ConfSeen {
                 mark: mark.parse().ok()?,
                 purpose,
-                claimed: claimed.ok()?,
+                claimed: parsed(&claimed)?,
+                addresses: parsed(&addresses)?,
                 foreign: keys.iter().copied().map(PublicKey::from_bytes).collect(),
                 spare: spare.and_then(|s| s.parse().ok()),
             };
@@ -65,18 +77,19 @@ impl Store {
     /// # Errors
     /// [`StoreError`] if writing fails.
     pub fn note_conf(&self, seen: &ConfSeen) -> Result<(), StoreError> {
-        let claimed = seen.claimed.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
         let foreign: Vec<u8> = seen.foreign.iter().flat_map(|k| *k.as_bytes()).collect();
         self.lightly(|conn| {
             conn.execute(
-                "INSERT OR REPLACE INTO conf_seen (one, mark, purpose, behind, claimed, foreign_keys, spare)
-                 VALUES (1, ?1, ?2, 0, ?3, ?4, ?5)",
+                "INSERT OR REPLACE INTO conf_seen
+                     (one, mark, purpose, behind, claimed, foreign_keys, spare, addresses)
+                 VALUES (1, ?1, ?2, 0, ?3, ?4, ?5, ?6)",
                 (
                     seen.mark.to_string(),
                     &seen.purpose,
-                    claimed,
+                    joined(&seen.claimed),
                     foreign,
                     seen.spare.as_ref().map(ToString::to_string),
+                    joined(&seen.addresses),
                 ),
             )
         })

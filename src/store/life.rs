@@ -265,7 +265,7 @@ impl Change<'_> {
         Ok(())
     }
 
-    fn id(&self, name: &LocationName) -> Result<i64, StoreError> {
+    pub(super) fn id(&self, name: &LocationName) -> Result<i64, StoreError> {
         Ok(self.query_row("SELECT id FROM location WHERE name = ?1", [name.as_str()], |r| r.get(0))?)
     }
 }

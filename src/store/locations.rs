@@ -4,7 +4,6 @@ use super::{Change, Store, StoreError};
 use crate::model::{
     Description, KeyMode, Location, LocationName, Move, Org, PublicKey, Reading, Rotation, Scope, Tags,
 };
-use ipnet::IpNet;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, types::Type};
 use std::{collections::HashSet, net::Ipv4Addr, str::FromStr};
@@ -206,20 +205,6 @@ impl Change<'_> {
         Ok(())
     }
 
-    /// Says what else than its own address a peer may speak for.
-    ///
-    /// # Errors
-    /// [`StoreError`] if writing fails.
-    pub fn set_wider_allowed(&self, name: &LocationName, wider: &[IpNet]) -> Result<(), StoreError> {
-        let text = wider.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
-        self.prepare_cached(
-            "UPDATE peer SET wider_allowed = ?2
-              WHERE location_id = (SELECT id FROM location WHERE name = ?1)",
-        )?
-        .execute((name.as_str(), Some(text).filter(|t| !t.is_empty())))?;
-        Ok(())
-    }
-
     /// Changes what people say of a location.
     ///
     /// # Errors
@@ -364,7 +349,7 @@ where
     r.get_ref(column)?.as_str()?.parse().map_err(conversion(column, Type::Text))
 }
 
-fn parsed_option<T>(r: &Row<'_>, column: usize) -> rusqlite::Result<Option<T>>
+pub(super) fn parsed_option<T>(r: &Row<'_>, column: usize) -> rusqlite::Result<Option<T>>
 where
     T: FromStr,
     T::Err: std::error::Error + Send + Sync + 'static,

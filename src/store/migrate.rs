@@ -3,7 +3,7 @@
 //! A step is never edited after release; its place in the list is its version. A crash leaves
 //! the old schema whole; a second process waits for the transaction and then finds nothing to do.
 
-use super::StoreError;
+use super::{StoreError, ranges};
 use rusqlite::{Connection, TransactionBehavior};
 
 /// `iwas` in ASCII: how file(1) and we know our own file.
@@ -16,7 +16,11 @@ const STEPS: &[&str] = &[
     include_str!("schema/004_history.sql"),
     include_str!("schema/005_scale.sql"),
     include_str!("schema/006_clock.sql"),
+    include_str!("schema/007_addresses.sql"),
 ];
+
+/// The first version that knows [`ranges`] apart from the text of a peer.
+const WITH_RANGES: usize = 7;
 
 /// The schema version that this program writes.
 pub const SCHEMA_VERSION: usize = STEPS.len();
@@ -57,6 +61,9 @@ pub(super) fn migrate(conn: &mut Connection) -> Result<(), StoreError> {
     };
     for step in &STEPS[from..] {
         tx.execute_batch(step)?;
+    }
+    if from < WITH_RANGES {
+        ranges::fill(&tx)?;
     }
     tx.pragma_update(None, "user_version", i64::try_from(SCHEMA_VERSION).unwrap_or(i64::MAX))?;
     check_references(&tx)?;

@@ -17,21 +17,24 @@ mod history;
 mod life;
 mod locations;
 mod migrate;
+mod ranges;
 mod readings;
 mod secrets;
 mod wanted;
 
-pub use addresses::{Choice, Exhausted};
+pub use addresses::{AddressHolder, Choice, Exhausted};
 pub use audit::{Broken, Copies, Joint, Query};
 pub use conf_seen::ConfSeen;
 pub use history::{Announcement, Past};
 pub use life::SealedKeys;
 pub use locations::{Edit, NewPeer};
 pub use migrate::SCHEMA_VERSION;
+pub use ranges::{Contested, Overlap};
 pub use readings::{Readings, Watched};
 pub use secrets::Sealed;
 
 use crate::{fsx, model::PublicKey};
+use ipnet::Ipv4Net;
 use jiff::Timestamp;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, TransactionBehavior};
 use std::{
@@ -121,6 +124,8 @@ impl From<rusqlite::Error> for StoreError {
                     ("peer.public_key", "the public key"),
                     ("pending_key.public_key", "the public key"),
                     ("pending_address.vpn_ip", "the address"),
+                    ("hub_address.ip", "the address"),
+                    ("wider_range.net", "the network"),
                 ]
                 .iter()
                 .find(|(column, _)| text.contains(column))
@@ -139,6 +144,8 @@ pub struct Hub {
     pub public_key: PublicKey,
     /// Its private key sealed with age, if there was a recipient.
     pub sealed_key: Option<Vec<u8>>,
+    /// Its address; `None` in a store of an older version that has not been used since.
+    pub address: Option<Ipv4Net>,
 }
 
 /// An open store.
@@ -162,6 +169,9 @@ impl Store {
             "INSERT INTO hub (one, public_key, sealed_key, created_at) VALUES (1, ?1, ?2, ?3)",
             (hub.public_key.as_bytes(), &hub.sealed_key, now.as_second()),
         )?;
+        if let Some(address) = hub.address {
+            store.note_hub_address(address)?;
+        }
         Ok(store)
     }
 
@@ -212,9 +222,17 @@ impl Store {
     /// [`StoreError::Damaged`] without one.
     pub fn hub(&self) -> Result<Hub, StoreError> {
         self.conn
-            .query_row("SELECT public_key, sealed_key FROM hub", [], |r| {
-                Ok(Hub { public_key: PublicKey::from_bytes(r.get(0)?), sealed_key: r.get(1)? })
-            })
+            .query_row(
+                "SELECT public_key, sealed_key, ip, prefix FROM hub LEFT JOIN hub_address ON NOT former",
+                [],
+                |r| {
+                    Ok(Hub {
+                        public_key: PublicKey::from_bytes(r.get(0)?),
+                        sealed_key: r.get(1)?,
+                        address: r.get::<_, Option<u32>>(2)?.map(|_| addresses::net(r, 2)).transpose()?,
+                    })
+                },
+            )
             .optional()?
             .ok_or_else(|| StoreError::Damaged { what: "it has no hub".into() })
     }

@@ -53,9 +53,12 @@ impl Pending {
             let next = self.addresses.get(&r.get(0)?).map(|ip| IpNet::from(IpAddr::V4(*ip)));
             wider.extend(next.filter(|net| !wider.contains(net)));
         }
+        let vpn_ip = Ipv4Addr::from(r.get::<_, u32>(3)?);
+        // A peer that was moved into its own range has its address once.
+        wider.retain(|net| *net != IpNet::from(IpAddr::V4(vpn_ip)));
         Ok(WantedPeer {
             public_key: PublicKey::from_bytes(r.get(2)?),
-            vpn_ip: Some(Ipv4Addr::from(r.get::<_, u32>(3)?)),
+            vpn_ip: Some(vpn_ip),
             wider,
             preshared: r.get(5)?,
         })

@@ -23,7 +23,7 @@ use crate::model::{
 };
 use ipnet::{IpNet, Ipv4Net};
 use parse::{Block, Kind, Line, Setting};
-use std::{borrow::Cow, collections::HashMap, fmt};
+use std::{borrow::Cow, collections::HashMap, fmt, net::Ipv4Addr};
 use zeroize::Zeroizing;
 
 /// Why a text is no conf that can be rewritten safely.
@@ -227,11 +227,23 @@ impl Conf {
         }
     }
 
-    /// The IPv4 networks of the peers whose key is one of those.
-    pub fn networks(&self, those: impl Fn(&PublicKey) -> bool) -> Vec<Ipv4Net> {
-        let blocks = self.blocks.iter().filter(|b| those(&b.public_key));
-        let nets = blocks.flat_map(|b| self.allowed_ips(b));
-        nets.filter_map(|net| if let IpNet::V4(net) = net { Some(net) } else { None }).collect()
+    /// What peers hold, each asked once with all its allowed IPs.
+    pub fn held(&self, by: impl Fn(&PublicKey, &[IpNet]) -> Vec<Ipv4Net>) -> Vec<Ipv4Net> {
+        // One key may be there twice, and what it holds is in both.
+        let mut peers: HashMap<PublicKey, Vec<IpNet>> = HashMap::new();
+        for block in &self.blocks {
+            peers.entry(block.public_key).or_default().extend(self.allowed_ips(block));
+        }
+        let mut held: Vec<Ipv4Net> = peers.iter().flat_map(|(key, nets)| by(key, nets)).collect();
+        held.sort_unstable();
+        held.dedup();
+        held
+    }
+
+    /// The IPv4 addresses of the interface.
+    pub fn own_addresses(&self) -> Vec<Ipv4Addr> {
+        let all = self.addresses().into_iter();
+        all.filter_map(|net| if let IpNet::V4(net) = net { Some(net.addr()) } else { None }).collect()
     }
 
     /// Whether more lines can simply be put behind the last.

@@ -21,6 +21,7 @@ mod examples;
 mod foreign;
 mod generated;
 mod heartbeat;
+mod held_addresses;
 mod history;
 mod import;
 mod init;

@@ -5,10 +5,11 @@ use crate::{
     access::Permission,
     commands::{
         Context, Outcome,
-        projection::{claimed, project_added},
+        occupied::Occupied,
+        projection::project_added,
         provisioning::{
-            KeyRequest, SCRIPT_KEPT, ScriptKeys, check_recipients, choose_address, endpoint, install_script,
-            lost_key, parse_address, prepare, refuse_taken_key, shows_script,
+            KeyRequest, SCRIPT_KEPT, ScriptKeys, check_recipients, endpoint, install_script, lost_key,
+            parse_address, prepare, refuse_taken_key, shows_script,
         },
     },
     error::{Error, Kind},
@@ -152,14 +153,10 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
         endpoint(&settings)?;
         refuse_taken_key(&store, &ctx.scope, key)?;
     }
-    let pool = settings.pool.clone().without(&claimed(&settings, &store, &hub)?);
+    let mut occupied = Occupied::read(&settings, &store, &hub)?;
     // A location without a peer has no address, unless one was chosen for it.
     let wants_address = !args.no_provision || wish.vpn_ip.is_some();
-    let vpn_ip = if wants_address {
-        Some(choose_address(&settings, &store, &ctx.scope, &pool, wish.vpn_ip, None)?)
-    } else {
-        None
-    };
+    let vpn_ip = if wants_address { Some(occupied.choose(ctx, &store, wish.vpn_ip, None)?) } else { None };
     if !args.no_provision {
         check_recipients(&settings, key)?;
     }
@@ -200,7 +197,7 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
             change.take_address(ip)?;
         } else {
             // The lock keeps others out, so this is the address that the script names.
-            let taken = change.take_next_address(&pool)?;
+            let taken = change.take_next_address(occupied.pool())?;
             if taken != ip {
                 return Err(Error::new(Kind::Busy, format!("address {ip} was taken at the same moment"))
                     .hint("try again"));

@@ -6,12 +6,12 @@ use crate::{
     commands::{
         Context, Outcome,
         batch::{self, Batch, Entry, Summary},
-        projection::claimed,
-        provisioning::{KeyRequest, check_recipients, choose_address, endpoint, refuse_taken_key},
+        occupied::Occupied,
+        provisioning::{KeyRequest, check_recipients, endpoint, refuse_taken_key},
         sheet::{self, PeerWish, Row, fault},
     },
     error::{Error, Fault, Kind},
-    model::{KeyMode, Location, LocationName, Pool, PublicKey, Scope},
+    model::{KeyMode, Location, LocationName, PublicKey, Scope},
     settings::Settings,
     store::Store,
 };
@@ -70,12 +70,12 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
     let _lock = ctx.lock(&settings)?;
     let mut store = Context::store(&settings)?;
     let hub = store.hub()?;
-    let pool = settings.pool.clone().without(&claimed(&settings, &store, &hub)?);
+    let occupied = Occupied::read_all(ctx, &settings, &store, &hub)?;
     let there = store.locations(&Scope::All)?.into_iter().map(|l| (l.name.clone(), l)).collect();
     let mut planner = Planner {
         settings: &settings,
         store: &store,
-        pool: &pool,
+        occupied: &occupied,
         scope: &ctx.scope,
         args,
         there,
@@ -95,7 +95,7 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
     for kind in kinds.iter().filter_map(|mode| requests.iter().find(|k| k.mode == *mode)) {
         check_recipients(&settings, *kind)?;
     }
-    let batch = Batch::plan(&store, pool, entries)?;
+    let batch = Batch::plan(&store, occupied.pool().clone(), entries)?;
     let summary = Summary { action: "imported", dry_run: args.dry_run, entries: batch.entries() };
     let mut report = batch::sort(&summary, Vec::new());
     let (created, updated, same) = (report.created.len(), report.updated.len(), report.unchanged.len());
@@ -177,7 +177,7 @@ fn once<T: Eq + Hash>(seen: &mut HashMap<T, u64>, value: T, line: u64, what: &st
 struct Planner<'a> {
     settings: &'a Settings,
     store: &'a Store,
-    pool: &'a Pool,
+    occupied: &'a Occupied<'a>,
     scope: &'a Scope,
     args: &'a Args,
     there: HashMap<LocationName, Location>,
@@ -245,7 +245,7 @@ impl Planner<'_> {
         let past = expires.as_ref().filter(|_| !may_have_ended).and_then(|e| e.past.clone());
         wrong.extend(past.map(Error::from));
         if let Some(ip) = row.vpn_ip {
-            let chosen = choose_address(self.settings, self.store, self.scope, self.pool, Some(ip), None);
+            let chosen = self.occupied.check(self.store, self.scope, ip, None);
             wrong.extend(
                 chosen.err().map(|e| e.hint("choose another, or leave it empty for the next free one")),
             );
@@ -348,7 +348,7 @@ impl Planner<'_> {
                 Err(e) => wrong.push(e),
             }
             if let Some(ip) = moves {
-                let chosen = choose_address(self.settings, self.store, self.scope, self.pool, Some(ip), None);
+                let chosen = self.occupied.check(self.store, self.scope, ip, None);
                 wrong.extend(chosen.err());
                 after.vpn_ip = Some(ip);
             }

@@ -6,11 +6,12 @@ use crate::{
         Context, Outcome,
         context::require,
         location::report,
-        projection::{claimed, project_added},
+        occupied::Occupied,
+        projection::project_added,
         provision_all,
         provisioning::{
-            KeyRequest, SCRIPT_KEPT, check_recipients, choose_address, endpoint, install_script, lost_key,
-            prepare, refuse_taken_key, shows_script,
+            KeyRequest, SCRIPT_KEPT, check_recipients, endpoint, install_script, lost_key, prepare,
+            refuse_taken_key, shows_script,
         },
     },
     error::{Error, Kind},
@@ -98,8 +99,8 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
     ctx.check_interface(&settings, &hub)?;
     endpoint(&settings)?;
     refuse_taken_key(&store, &ctx.scope, request)?;
-    let pool = settings.pool.clone().without(&claimed(&settings, &store, &hub)?);
-    let vpn_ip = choose_address(&settings, &store, &ctx.scope, &pool, location.vpn_ip, Some(&name))?;
+    let mut occupied = Occupied::read(&settings, &store, &hub)?;
+    let vpn_ip = occupied.choose(ctx, &store, location.vpn_ip, Some(&name))?;
     check_recipients(&settings, request)?;
     let is_chosen = location.vpn_ip.is_some();
     location.vpn_ip = Some(vpn_ip);
@@ -120,7 +121,7 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
     let script = install_script(&settings, &hub, &location, vpn_ip, &prepared.keys)?;
 
     let change = store.change()?;
-    if !is_chosen && change.take_next_address(&pool)? != vpn_ip {
+    if !is_chosen && change.take_next_address(occupied.pool())? != vpn_ip {
         return Err(Error::new(Kind::Busy, format!("address {vpn_ip} was taken at the same moment"))
             .hint("try again"));
     }

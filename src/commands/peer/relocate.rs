@@ -7,8 +7,9 @@ use crate::{
         Context, Outcome,
         context::require,
         location::report,
-        projection::{check_targets, claimed, project},
-        provisioning::{ScriptKeys, choose_address, endpoint, install_script, parse_address},
+        occupied::Occupied,
+        projection::{check_targets, project},
+        provisioning::{ScriptKeys, endpoint, install_script, parse_address},
         unsealing::Vault,
         upkeep::{self, Step},
     },
@@ -126,8 +127,7 @@ fn begin(
     }
     let hub = store.hub()?;
     endpoint(settings)?;
-    let pool = settings.pool.clone().without(&claimed(settings, store, &hub)?);
-    choose_address(settings, store, &ctx.scope, &pool, Some(to), Some(name))?;
+    Occupied::read(settings, store, &hub)?.choose(ctx, store, Some(to), Some(name))?;
     check_targets(ctx, settings, store, &hub)?;
     if args.dry_run {
         report(ctx, "moving", true, location, None, &format!("would move {name} to {to}"))?;
