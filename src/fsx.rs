@@ -14,7 +14,7 @@ mod stage;
 mod trust;
 
 pub use append::{Appended, append, drop_spare};
-pub use lock::{Lock, LockError};
+pub use lock::{Holder, Lock, LockError};
 pub use mark::Mark;
 pub use program::{find_program, trusted_program};
 pub use rights::with_rights_of;

@@ -1,10 +1,13 @@
 //! `iwas-wg backup` and `iwas-wg restore`.
 
-use super::{Context, Outcome};
+use super::{
+    Context, Outcome,
+    agreement::{Answer, Proposal},
+};
 use crate::{
     access::Permission,
     error::{Error, Kind},
-    fsx::{self, Draft, Lock},
+    fsx::{self, Draft},
     output::json::{BackupReport, Envelope},
     settings::Settings,
     store::{Joint, Store, StoreError},
@@ -110,14 +113,25 @@ pub(super) fn restore(args: &RestoreArgs, ctx: &mut Context<'_>) -> Result<Outco
     if let Some(dir) = database.parent() {
         fsx::create_dir(dir, 0o700)?;
     }
+    let opened = unsealed(ctx, &settings, &args.file)?;
+    let proposal = Proposal {
+        what: "the store",
+        yes: args.yes || args.dry_run,
+        plan: &mut |_| {
+            let draft = opened.as_ref().map(|bytes| drafted(&database, bytes)).transpose()?;
+            let source = draft.as_ref().map_or(args.file.as_path(), Draft::path);
+            Store::examine(source).map_err(|e| about(&args.file, e))?;
+            Ok((draft, database.try_exists().unwrap_or(true)))
+        },
+        question: &|(_, there)| there.then(|| format!("replace the store by {}?", args.file.display())),
+        is_same: &|(_, a), (_, b)| a == b,
+    };
+    let (_lock, draft, there) = match proposal.ask(ctx, &settings)? {
+        Answer::No(_) => return report(ctx, "unchanged", &args.file, None, "the store stays"),
+        Answer::Yes(lock, (draft, there)) => (lock, draft, there),
+    };
+    let source = draft.as_ref().map_or(args.file.as_path(), Draft::path);
     let timeout = Duration::from_secs(ctx.global.lock_timeout);
-    let ui = &mut ctx.ui;
-    let _lock = Lock::acquire(&settings.places.lock(), timeout, ctx.action, &mut |holder| {
-        ui.say(&format!("iwas-wg: waiting for another iwas-wg ({holder})"));
-    })?;
-    let (draft, plain) = unsealed(ctx, &settings, &args.file)?;
-    let source = draft.as_ref().map_or(plain.as_path(), Draft::path);
-    Store::examine(source).map_err(|e| about(&args.file, e))?;
     if args.dry_run {
         return report(
             ctx,
@@ -126,11 +140,6 @@ pub(super) fn restore(args: &RestoreArgs, ctx: &mut Context<'_>) -> Result<Outco
             None,
             &format!("{} can be restored", args.file.display()),
         );
-    }
-    let there = database.try_exists().unwrap_or(true);
-    let question = format!("replace the store by {}?", args.file.display());
-    if there && !ctx.confirm(&question, args.yes)? {
-        return report(ctx, "unchanged", &args.file, None, "the store stays");
     }
     let old = if there { open_replaced(&database)? } else { None };
     let next = Draft::begin(&database)?;
@@ -158,13 +167,17 @@ pub(super) fn restore(args: &RestoreArgs, ctx: &mut Context<'_>) -> Result<Outco
     report(ctx, "restored", &args.file, kept.as_deref(), &said)
 }
 
-/// The backup as a plain file: a draft beside the store if it was sealed, else the file itself.
-fn unsealed(ctx: &Context<'_>, settings: &Settings, file: &Path) -> Result<(Option<Draft>, PathBuf), Error> {
+/// The content of a backup that was sealed; `None` for a plain one.
+fn unsealed(
+    ctx: &Context<'_>,
+    settings: &Settings,
+    file: &Path,
+) -> Result<Option<Zeroizing<Vec<u8>>>, Error> {
     let bytes = fsx::read(file)?.map(Zeroizing::new).ok_or_else(|| {
         Error::new(Kind::Usage, format!("there is no file {}", file.display())).hint(FROM_BACKUP)
     })?;
     if !is_sealed(&bytes) {
-        return Ok((None, file.to_owned()));
+        return Ok(None);
     }
     let plain = ctx.opener(settings)?.open_bytes(&bytes).map_err(|e| match e {
         VaultError::Damaged => {
@@ -173,9 +186,14 @@ fn unsealed(ctx: &Context<'_>, settings: &Settings, file: &Path) -> Result<(Opti
         }
         other => other.into(),
     })?;
-    let draft = Draft::begin(&settings.places.database)?;
-    fsx::replace(draft.path(), &plain, 0o600)?;
-    Ok((Some(draft), file.to_owned()))
+    Ok(Some(plain))
+}
+
+/// The content of a backup as a file beside the store.
+fn drafted(database: &Path, content: &[u8]) -> Result<Draft, Error> {
+    let draft = Draft::begin(database)?;
+    fsx::replace(draft.path(), content, 0o600)?;
+    Ok(draft)
 }
 
 /// The store that is about to be replaced, with its schema up to date; `None` if it cannot be used.

@@ -6,7 +6,7 @@ use super::{
     Context, Outcome,
     context::require,
     filter::Filter,
-    heartbeat::drift,
+    heartbeat::{Skipped, drift},
     status::{count, overlay},
 };
 use crate::model::text;
@@ -165,7 +165,7 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
             .hint("\"iwas-wg location list\" shows all"));
     }
     let counts = sites(args, &mut found, &all, now);
-    heartbeat(args, &mut found, &store, now)?;
+    heartbeat(args, &mut found, &settings, &store, now)?;
     hub(args, &mut found, &settings, &store, live.as_ref())?;
     expiring(args, &mut found, &all, now);
     answer(ctx, found, counts)
@@ -215,7 +215,13 @@ fn sites(args: &Args, found: &mut Findings, all: &[Location], now: Timestamp) ->
 }
 
 /// The age of the last heartbeat; where there was none, that of the hub.
-fn heartbeat(args: &Args, found: &mut Findings, store: &Store, now: Timestamp) -> Result<(), Error> {
+fn heartbeat(
+    args: &Args,
+    found: &mut Findings,
+    settings: &Settings,
+    store: &Store,
+    now: Timestamp,
+) -> Result<(), Error> {
     let last = store.heartbeat_at()?;
     let since = last.or(store.created_at()?).map_or(0, |t| age(t, now));
     found.judge(since >= args.heartbeat_warning.0, since >= args.heartbeat_critical.0, || {
@@ -225,6 +231,8 @@ fn heartbeat(args: &Args, found: &mut Findings, store: &Store, now: Timestamp) -
             None => format!("no heartbeat yet, {age} after init"),
         }
     });
+    let skipped = Skipped::many(&settings.places);
+    found.judge(skipped.is_some(), false, || skipped.map(|s| s.words()).unwrap_or_default());
     let n = found.number("heartbeat_age", last.map(|_| since), "s");
     n.warning = Some(args.heartbeat_warning.0);
     n.critical = Some(args.heartbeat_critical.0);

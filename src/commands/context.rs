@@ -5,14 +5,14 @@ use crate::model::text::closest;
 use crate::{
     access::{self, Permission},
     device::{Carrier, Device, DeviceError, OwnedDevice},
-    env::Env,
+    env::{Env, signals::NoStops},
     error::{Error, Kind},
     fsx::Lock,
     model::{
         ClockReading, InterfaceName, Location, LocationName, PresharedKey, PrivateKey, PublicKey, Rules,
         Scope, Verdict,
     },
-    output::{Color, Style, Ui},
+    output::{Color, Held, Style, Ui},
     settings::{Backend, Places, Settings},
     store::{Hub, Store, StoreError},
 };
@@ -76,6 +76,16 @@ impl Global {
         };
         Style { json: self.json, quiet: self.quiet, verbose: self.verbose, color }
     }
+}
+
+/// The lock, and what goes with it: whoever has it waits for no person and no reader, and cannot be
+/// stopped from a terminal. What is written meanwhile comes out after it is given back.
+#[derive(Debug)]
+pub struct Locked {
+    // Dropped in this order.
+    _lock: Lock,
+    _held: Held,
+    _no_stops: NoStops,
 }
 
 /// The world of one command.
@@ -181,17 +191,24 @@ impl<'a> Context<'a> {
     ///
     /// # Errors
     /// [`Kind::Busy`] after that, [`Kind::BadState`] without a store.
-    pub fn lock(&mut self, settings: &Settings) -> Result<Lock, Error> {
-        let database = &settings.places.database;
-        if let Ok(false) = database.try_exists() {
-            return Err(StoreError::Missing { path: database.clone() }.into());
-        }
+    pub fn lock(&mut self, settings: &Settings) -> Result<Locked, Error> {
+        there(settings)?;
+        self.lock_place(settings)
+    }
+
+    /// The same where there may be no store yet.
+    ///
+    /// # Errors
+    /// [`Kind::Busy`].
+    pub(super) fn lock_place(&mut self, settings: &Settings) -> Result<Locked, Error> {
         let timeout = Duration::from_secs(self.global.lock_timeout);
+        let who = format!("{}, since {}", self.action, self.now());
+        let no_stops = NoStops::begin();
         let ui = &mut self.ui;
-        let lock = Lock::acquire(&settings.places.lock(), timeout, self.action, &mut |holder| {
+        let lock = Lock::acquire(&settings.places.lock(), timeout, &who, &mut |holder| {
             ui.say(&format!("iwas-wg: waiting for another iwas-wg ({holder})"));
         })?;
-        Ok(lock)
+        Ok(Locked { _lock: lock, _held: self.ui.hold(), _no_stops: no_stops })
     }
 
     /// The store, for a change. The caller holds the lock.
@@ -279,11 +296,12 @@ impl<'a> Context<'a> {
 
     /// Whether somebody sits at a terminal and may be asked something.
     pub(super) fn can_ask(&self) -> bool {
+        debug_assert!(!self.ui.is_held(), "a question while the lock is held");
         let t = self.env.terminal;
         !self.global.no_input && !self.global.json && t.stdin && t.stderr
     }
 
-    /// Asks before something is taken away; without a terminal only `--yes` will do.
+    /// Asks before something is taken away, without the lock; without a terminal only `--yes` will do.
     ///
     /// # Errors
     /// [`Kind::Usage`] if nobody can be asked.
@@ -296,6 +314,15 @@ impl<'a> Context<'a> {
                 .hint("add --yes to confirm it beforehand"));
         }
         Ok(self.ui.confirm(&mut *self.env.stdin, question))
+    }
+}
+
+/// Requires a store before its lock is made.
+pub(super) fn there(settings: &Settings) -> Result<(), Error> {
+    let database = &settings.places.database;
+    match database.try_exists() {
+        Ok(false) => Err(StoreError::Missing { path: database.clone() }.into()),
+        _ => Ok(()),
     }
 }
 

@@ -2,7 +2,7 @@
 
 mod files;
 
-use super::{Context, Outcome, projection, upkeep};
+use super::{Context, Outcome, heartbeat::Skipped, projection, upkeep};
 use crate::model::{
     text::{count, plural},
     time::span,
@@ -84,6 +84,7 @@ pub(super) fn run(_: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
             endpoint(&mut found, &settings);
             // The files are the whole hub's.
             if ctx.scope.is_all() {
+                lock(&mut found, &settings);
                 files::files(&mut found, &settings, &ctx.env.vars);
             }
             if let Err(e) = store_and_projections(ctx, &mut found, &settings) {
@@ -121,7 +122,7 @@ fn store_and_projections(ctx: &Context<'_>, found: &mut Findings, settings: &Set
     // What is the hub's as a whole says how many others there are.
     if !ctx.scope.is_all() {
         sites(found, &store, &ctx.scope)?;
-        return heartbeat(ctx, found, &store);
+        return heartbeat(ctx, found, settings, &store);
     }
     identity(found, settings, &store)?;
     pool(found, settings, &store)?;
@@ -129,10 +130,22 @@ fn store_and_projections(ctx: &Context<'_>, found: &mut Findings, settings: &Set
     let live = interface(ctx, found, settings, &store, &hub)?;
     if let Some(live) = live {
         port(found, live.listen_port.unwrap_or(settings.listen_port));
-        heartbeat(ctx, found, &store)?;
+        heartbeat(ctx, found, settings, &store)?;
         forwarding(found, settings);
     }
     sites(found, &store, &ctx.scope)
+}
+
+/// Who holds the lock now: a stopped process does so until it is continued or killed.
+fn lock(found: &mut Findings, settings: &Settings) {
+    let Some(holder) = fsx::Holder::of(&settings.places.lock()) else {
+        return;
+    };
+    let message = format!("another iwas-wg is at work ({holder})");
+    match holder.stopped {
+        Some(pid) => found.fault("lock", message, &format!("kill -CONT {pid}, or kill {pid}")),
+        None => found.ok("lock", message),
+    }
 }
 
 /// Who could carry the interface, and whether this call may change it.
@@ -343,7 +356,16 @@ fn sites(found: &mut Findings, store: &Store, scope: &Scope) -> Result<(), Error
     Ok(())
 }
 
-fn heartbeat(ctx: &Context<'_>, found: &mut Findings, store: &Store) -> Result<(), Error> {
+fn heartbeat(
+    ctx: &Context<'_>,
+    found: &mut Findings,
+    settings: &Settings,
+    store: &Store,
+) -> Result<(), Error> {
+    if let Some(skipped) = Skipped::many(&settings.places) {
+        let message = format!("{}: another iwas-wg was at work", skipped.words());
+        found.fault("heartbeat", message, "see what holds the lock, and end it");
+    }
     let remedy = "run \"iwas-wg heartbeat\" from cron every 2 minutes (examples/iwas-wg.cron)";
     if let Some(jump) = ctx.judge_clock(store)?.jump() {
         found.fault("clock", upkeep::jump_warning(jump), "timedatectl set-ntp true");

@@ -1,6 +1,9 @@
 //! `iwas-wg heartbeat`: one reading of all handshakes into the store.
 
 mod announce;
+mod skipped;
+
+pub(super) use skipped::Skipped;
 
 use super::{Context, Outcome, projection, upkeep};
 use crate::model::text::count;
@@ -59,15 +62,19 @@ pub struct Args {
     /// Write a Prometheus textfile here, instead of heartbeat.metrics_file
     #[arg(long, value_name = "F")]
     metrics_file: Option<PathBuf>,
-    /// Exit 0 if another iwas-wg is at work
+    /// Exit 0 if another iwas-wg is at work, unless that is so for the third time in a row
     #[arg(long)]
     skip_if_busy: bool,
 }
 
 pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
     let settings = ctx.enter("heartbeat", Permission::HubAdmin)?;
+    let metrics_file = args.metrics_file.as_ref().or(settings.metrics_file.as_ref());
     let lock = match ctx.lock(&settings) {
-        Err(e) if e.kind == Kind::Busy && args.skip_if_busy => return Ok(Outcome::Done),
+        Err(e) if e.kind == Kind::Busy && args.skip_if_busy => {
+            skipped::count(ctx, &settings, metrics_file.map(PathBuf::as_path), &e)?;
+            return Ok(Outcome::Done);
+        }
         other => other?,
     };
     let mut store = Context::store(&settings)?;
@@ -90,7 +97,6 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
         watched = store.watched();
     }
     let now = ctx.clock();
-    let metrics_file = args.metrics_file.as_ref().or(settings.metrics_file.as_ref());
     let mut metrics = metrics_file.map(|_| Metrics::new());
     let pass = look(&settings, &mut store, watched?, &live, (&now, verdict), &mut metrics)?;
     let now = now.at;
@@ -98,6 +104,7 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
     let (held, _) = store.held_addresses(&settings.pool)?;
     let pool = (held, settings.pool.capacity().0);
     let fleet = Fleet { counts: pass.counts, pool, drift, at: now };
+    skipped::forget(&settings);
     // What is left changes nothing that the lock is for, and a program may take its time.
     drop(lock);
 

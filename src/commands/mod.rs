@@ -6,6 +6,7 @@
 
 mod access;
 mod adopt;
+mod agreement;
 mod audit;
 mod backup;
 mod batch;

@@ -61,10 +61,10 @@ fn reseal(args: &ResealArgs, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
     if recipients.is_empty() {
         return Err(VaultError::NoRecipients.into());
     }
+    let opener = ctx.opener(&settings)?;
     let _lock = ctx.lock(&settings)?;
     let mut store = Context::store(&settings)?;
     let all = store.sealed()?;
-    let opener = ctx.opener(&settings)?;
     // Everything that can fail comes before the first write.
     let progress = ctx.ui.progress("sealing", all.len() as u64);
     let mut renewed = Vec::with_capacity(all.len());

@@ -2,6 +2,8 @@
 
 use super::{
     Context, Outcome,
+    agreement::{Answer, Proposal},
+    context::there,
     projection::{self, check_targets, steps},
     upkeep,
 };
@@ -46,21 +48,28 @@ pub struct Args {
 
 pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
     let settings = ctx.enter("sync", Permission::HubAdmin)?;
-    let _lock = ctx.lock(&settings)?;
+    let dry_run = args.dry_run || args.check;
+    there(&settings)?;
+    let proposal = Proposal {
+        what: "what the store does not know",
+        yes: args.yes || dry_run || !args.prune,
+        plan: &mut |ctx| if args.prune { foreign_peers(ctx, &settings) } else { Ok(BTreeSet::new()) },
+        question: &|foreign| {
+            let (peers, are) = (count(foreign.len(), "peer"), plural(foreign.len(), "is", "are"));
+            (!foreign.is_empty()).then(|| format!("remove {peers} that {are} not in the store?"))
+        },
+        is_same: &|a, b| a == b,
+    };
+    let (_lock, agreed) = match proposal.ask(ctx, &settings)? {
+        Answer::Yes(lock, _) => (lock, args.prune),
+        Answer::No(_) => (ctx.lock(&settings)?, false),
+    };
     let mut store = Context::store(&settings)?;
     let hub = store.hub()?;
-    let dry_run = args.dry_run || args.check;
     let due = end_what_is_due(ctx, &settings, &mut store, dry_run)?;
     let (mut conf, mut plan) = projection::plan_both(ctx, &settings, &store, &hub)?;
     let foreign: BTreeSet<PublicKey> = plan.foreign.iter().chain(&conf.rewrite.foreign).copied().collect();
-    let prune = args.prune && !foreign.is_empty() && {
-        let question = format!(
-            "remove {} that {} not in the store?",
-            count(foreign.len(), "peer"),
-            plural(foreign.len(), "is", "are")
-        );
-        dry_run || ctx.confirm(&question, args.yes)?
-    };
+    let prune = agreed && !foreign.is_empty();
     if prune {
         plan.remove_peers.append(&mut plan.foreign);
         conf = projection::plan_conf(&settings, &store, &hub, &foreign.iter().copied().collect())?;
@@ -112,6 +121,13 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
         }
     }
     Ok(if differs && args.check { Outcome::Differs } else { Outcome::Done })
+}
+
+/// The peers of interface and conf that the store does not know.
+fn foreign_peers(ctx: &mut Context<'_>, settings: &Settings) -> Result<BTreeSet<PublicKey>, Error> {
+    let store = Context::store(settings)?;
+    let (conf, plan) = projection::plan_both(ctx, settings, &store, &store.hub()?)?;
+    Ok(plan.foreign.into_iter().chain(conf.rewrite.foreign).collect())
 }
 
 /// Ends what is due for peers, as a heartbeat does, or with a dry run only says so.

@@ -2,12 +2,16 @@
 
 use super::{FsError, failed, trusted};
 use std::{
-    fs::{File, OpenOptions, TryLockError},
+    fmt,
+    fs::{self, File, OpenOptions, TryLockError},
     io::{Read, Seek, Write},
     os::unix::fs::OpenOptionsExt,
     path::Path,
     time::{Duration, Instant},
 };
+
+/// Longest note that is read, in bytes.
+const NOTE_MAX: u64 = 256;
 
 /// Why the lock was not had.
 #[derive(Debug, thiserror::Error)]
@@ -39,8 +43,50 @@ impl Drop for Lock {
     }
 }
 
+/// Who holds the lock, as they noted it there.
+#[derive(Debug)]
+pub struct Holder {
+    note: String,
+    /// The process, if it is stopped and gives the lock back only when it is continued or killed.
+    pub stopped: Option<u32>,
+}
+
+impl Holder {
+    /// Who holds this lock now; `None` if it is free or cannot be looked at.
+    pub fn of(path: &Path) -> Option<Self> {
+        let mut file = File::open(path).ok()?;
+        match file.try_lock_shared() {
+            Err(TryLockError::WouldBlock) => Some(Self::read(&mut file)),
+            _ => None,
+        }
+    }
+
+    fn read(file: &mut File) -> Self {
+        let mut note = String::new();
+        let _ = file.rewind().and_then(|()| file.take(NOTE_MAX).read_to_string(&mut note));
+        let note = note.trim().to_owned();
+        let pid = note.strip_prefix("pid ").and_then(|n| n.split(',').next()).and_then(|n| n.parse().ok());
+        Self { stopped: pid.filter(|pid| is_stopped(*pid)), note }
+    }
+}
+
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let note = if self.note.is_empty() { "just starting" } else { &self.note };
+        write!(f, "{note}{}", if self.stopped.is_some() { ", stopped" } else { "" })
+    }
+}
+
+/// Whether a process is stopped by a signal or a debugger.
+fn is_stopped(pid: u32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    // The name before the state is in parentheses, and may hold some.
+    let state = stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next());
+    matches!(state, Some('T' | 't'))
+}
+
 impl Lock {
-    /// Takes the lock, waiting up to `timeout`; `on_wait` hears once whom it waits for.
+    /// Takes the lock, waiting up to `timeout`; `who` says what it is for and since when. `on_wait` hears once whom it waits for.
     ///
     /// # Errors
     /// [`LockError::Busy`] after `timeout`, [`LockError::File`] if the file cannot be opened.
@@ -60,7 +106,8 @@ impl Lock {
             .mode(0o600)
             .open(path)
             .map_err(&fail)?;
-        let deadline = Instant::now() + timeout;
+        // So long that no clock has a time for it is for ever.
+        let deadline = Instant::now().checked_add(timeout);
         let mut said = false;
         loop {
             match file.try_lock() {
@@ -68,14 +115,12 @@ impl Lock {
                 Err(TryLockError::Error(e)) => return Err(fail(e).into()),
                 Err(TryLockError::WouldBlock) => {}
             }
-            let mut holder = String::new();
-            let _ = file.rewind().and_then(|()| file.read_to_string(&mut holder));
-            let holder = if holder.trim().is_empty() { "just starting" } else { holder.trim() };
-            if Instant::now() >= deadline {
-                return Err(LockError::Busy { holder: holder.to_owned() });
+            let holder = Holder::read(&mut file);
+            if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+                return Err(LockError::Busy { holder: holder.to_string() });
             }
             if !said {
-                on_wait(holder);
+                on_wait(&holder.to_string());
                 said = true;
             }
             std::thread::sleep(Duration::from_millis(10));

@@ -111,6 +111,13 @@ pub struct Location {
 }
 
 impl Location {
+    /// Whether two views of a location agree in all that people and the interface go by; readings,
+    /// which each heartbeat writes, do not count.
+    pub fn is_same_as(&self, other: &Self) -> bool {
+        let but_reading = |l: &Self| Self { reading: None, ..l.clone() };
+        but_reading(self) == but_reading(other)
+    }
+
     /// A location of which nothing but its name is said.
     pub fn new(name: LocationName, key_mode: KeyMode, now: Timestamp) -> Self {
         Self {

@@ -62,6 +62,15 @@ impl Metrics {
         let _ = writeln!(self.sent, "iwas_wg_peer_transmit_bytes_total{label} {}", reading.tx_bytes);
     }
 
+    /// A file that an earlier heartbeat wrote, with another number of heartbeats skipped since; `None`
+    /// if it has no such number.
+    pub fn with_skipped(text: &str, skipped: u64) -> Option<String> {
+        let name = format!("iwas_wg_{SKIPPED} ");
+        let start = text.find(&format!("\n{name}"))? + 1;
+        let end = text[start..].find('\n')? + start;
+        Some(format!("{}{name}{skipped}{}", &text[..start], &text[end..]))
+    }
+
     /// The whole file.
     pub fn finish(self, fleet: &Fleet) -> String {
         let mut text = self.up + &self.handshake + &self.received + &self.sent;
@@ -75,6 +84,7 @@ impl Metrics {
             ("pool_held_addresses", "Addresses of the pool that locations hold.", held.cast_signed()),
             ("pool_addresses", "Addresses that the pool can hand out in all.", all.cast_signed()),
             ("drift", "Places in which interface and conf differ from the store.", fleet.drift.cast_signed()),
+            (SKIPPED, "Heartbeats in a row that another iwas-wg kept from reading.", 0),
             ("heartbeat_timestamp_seconds", "Time of the heartbeat that wrote this.", fleet.at.as_second()),
         ] {
             text += &family(name, "gauge", help);
@@ -83,6 +93,8 @@ impl Metrics {
         text
     }
 }
+
+const SKIPPED: &str = "heartbeats_skipped";
 
 fn family(name: &str, kind: &str, help: &str) -> String {
     format!("# HELP iwas_wg_{name} {help}\n# TYPE iwas_wg_{name} {kind}\n")

@@ -12,6 +12,7 @@ pub mod past;
 mod plugin;
 mod progress;
 mod screen;
+mod streams;
 mod table;
 
 pub use key_metrics::key_metrics;
@@ -19,6 +20,7 @@ pub use metrics::{Fleet, Metrics};
 pub use plugin::{Answer, CheckAnswer, Level, Number};
 pub use progress::Progress;
 pub use screen::{Ink, Key, Line, Screen};
+pub use streams::Held;
 pub use table::{Column, Table};
 
 use crate::{
@@ -27,6 +29,7 @@ use crate::{
 };
 use serde::Serialize;
 use std::io::{self, BufWriter, Write};
+use streams::Streams;
 
 /// `--color`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -55,8 +58,7 @@ pub struct Style {
 
 /// The streams of a run and how to use them.
 pub struct Ui {
-    out: Box<dyn Write>,
-    err: Box<dyn Write>,
+    streams: Streams,
     style: Style,
     color: bool,
     width: Option<u16>,
@@ -84,14 +86,26 @@ impl Ui {
         };
         let progress = env.terminal.stderr && !style.quiet && !style.json && style.verbose == 0;
         Self {
-            out: std::mem::replace(&mut env.stdout, Box::new(io::sink())),
-            err: std::mem::replace(&mut env.stderr, Box::new(io::sink())),
+            streams: Streams::new(
+                std::mem::replace(&mut env.stdout, Box::new(io::sink())),
+                std::mem::replace(&mut env.stderr, Box::new(io::sink())),
+            ),
             style,
             color,
             width: env.terminal.width,
             progress,
             held: Vec::new(),
         }
+    }
+
+    /// Holds everything back that is written from now on, until the value is dropped.
+    pub fn hold(&self) -> Held {
+        self.streams.hold()
+    }
+
+    /// Whether writing is held back, and nobody may be asked anything.
+    pub fn is_held(&self) -> bool {
+        self.streams.is_held()
     }
 
     /// Whether results are JSON.
@@ -104,7 +118,7 @@ impl Ui {
     /// # Errors
     /// [`Kind::ClosedPipe`] if the reader went away, [`Kind::Failed`] if it cannot be written.
     pub fn data(&mut self, text: &str) -> Result<(), Error> {
-        self.out.write_all(text.as_bytes()).map_err(|e| stdout_failed(&e))
+        self.streams.write_all(text.as_bytes()).map_err(|e| stdout_failed(&e))
     }
 
     /// Writes a result as one JSON object on one line.
@@ -113,7 +127,7 @@ impl Ui {
     /// As [`Ui::data`].
     pub fn json<T: Serialize>(&mut self, value: &T) -> Result<(), Error> {
         // Pieces are gathered here, where that costs no call through the stream for each.
-        let mut out = BufWriter::with_capacity(64 * 1024, &mut self.out);
+        let mut out = BufWriter::with_capacity(64 * 1024, &mut self.streams);
         serde_json::to_writer(&mut out, value).map_err(|e| stdout_failed(&e.into()))?;
         out.write_all(b"\n").map_err(|e| stdout_failed(&e))?;
         out.into_inner().map(drop).map_err(|e| stdout_failed(e.error()))
@@ -133,7 +147,7 @@ impl Ui {
     /// # Errors
     /// As [`Ui::data`]: here a full disk shows.
     pub fn flush(&mut self) -> Result<(), Error> {
-        self.out.flush().map_err(|e| stdout_failed(&e))
+        self.streams.flush().map_err(|e| stdout_failed(&e))
     }
 
     /// Tells people what was done; silent with `-q` and in JSON.
@@ -220,8 +234,7 @@ impl Ui {
 
     /// Asks on the terminal; the answer is yes only for `y` or `yes`.
     pub fn confirm(&mut self, input: &mut dyn io::Read, question: &str) -> bool {
-        let _ = write!(self.err, "{question} [y/N] ");
-        let _ = self.err.flush();
+        self.streams.err(format!("{question} [y/N] ").as_bytes());
         let mut answer = String::new();
         let mut byte = [0];
         // A byte at a time: what follows the line is not ours to read.
@@ -232,8 +245,7 @@ impl Ui {
     }
 
     fn tell(&mut self, text: &str) {
-        // Nobody is left to hear that standard error is gone.
-        let _ = writeln!(self.err, "{text}");
+        self.streams.err(format!("{text}\n").as_bytes());
     }
 }
 

@@ -47,6 +47,7 @@ mod support;
 mod sync;
 mod times;
 mod trust;
+mod waiting;
 mod watch;
 mod wg_quick;
 mod year;

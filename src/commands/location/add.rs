@@ -136,7 +136,7 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
         ctx.require(Permission::PeerWrite, wish.org.as_ref())?;
         shows = shows_script(ctx, wish.org.as_ref(), key)?;
     }
-    let _lock = ctx.lock(&settings)?;
+    let lock = ctx.lock(&settings)?;
     let mut store = Context::store(&settings)?;
     let name = &wish.name;
 
@@ -229,6 +229,7 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
     if shows && prepared.as_ref().is_some_and(|p| p.keys.is_secret()) {
         ctx.warn_if_public();
     }
+    drop(lock);
     // The script may hold the only copy of a key: it is printed even if the rest is not in line.
     let printed = report(ctx, "created", false, &location, script.as_ref().map(|s| s.as_str()), &said)
         .and_then(|()| ctx.ui.flush())

@@ -5,11 +5,12 @@ use crate::{
     access::Permission,
     commands::{
         Context, Outcome,
-        context::require,
+        agreement::{Answer, Proposal},
+        context::{require, there},
         projection::{check_targets, project},
     },
     error::{Error, Kind},
-    model::{LocationName, plan::Plan},
+    model::{Location, LocationName, plan::Plan},
     output::json::{ChangeReport, Envelope},
 };
 
@@ -38,24 +39,36 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
     let name: LocationName = args.name.parse()?;
     let settings = ctx.enter("location remove", Permission::LocationWrite)?;
-    let lock = ctx.lock(&settings)?;
-    let mut store = Context::store(&settings)?;
-    let location = match require(&store, &ctx.scope, &name) {
+    there(&settings)?;
+    let at = |l: &Location| l.vpn_ip.map_or_else(String::new, |ip| format!(" ({ip})"));
+    let proposal = Proposal {
+        what: name.as_str(),
+        yes: args.yes || args.dry_run,
+        plan: &mut |ctx| {
+            let store = Context::store(&settings)?;
+            let location = require(&store, &ctx.scope, &name)?;
+            if location.public_key.is_some() {
+                check_targets(ctx, &settings, &store, &store.hub()?)?;
+            }
+            Ok((store, location))
+        },
+        question: &|(_, l)| Some(format!("remove {name}{}? Its router loses the tunnel.", at(l))),
+        is_same: &|(_, a), (_, b)| a.is_same_as(b),
+    };
+    let (lock, mut store, location) = match proposal.ask(ctx, &settings) {
         Err(e) if e.kind == Kind::NotFound && args.if_exists => {
             return nothing_there(ctx, &name, args.dry_run);
         }
-        other => other?,
+        Err(e) => return Err(e),
+        Ok(Answer::No((_, location))) => {
+            report(ctx, "unchanged", false, &location, None, &format!("{name} stays"))?;
+            return Ok(Outcome::Done);
+        }
+        Ok(Answer::Yes(lock, (store, location))) => (lock, store, location),
     };
-    let at = location.vpn_ip.map_or_else(String::new, |ip| format!(" ({ip})"));
-    if location.public_key.is_some() {
-        check_targets(ctx, &settings, &store, &store.hub()?)?;
-    }
+    let at = at(&location);
     if args.dry_run {
         report(ctx, "removed", true, &location, None, &format!("would remove {name}{at}"))?;
-        return Ok(Outcome::Done);
-    }
-    if !ctx.confirm(&format!("remove {name}{at}? Its router loses the tunnel."), args.yes)? {
-        report(ctx, "unchanged", false, &location, None, &format!("{name} stays"))?;
         return Ok(Outcome::Done);
     }
     let now = ctx.now();

@@ -75,7 +75,7 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
     };
     let expires_at = args.expires.as_deref().map(|t| parse_expiry(t, ctx.now())).transpose()?;
     flags(settings.key_mode)?;
-    let _lock = ctx.lock(&settings)?;
+    let lock = ctx.lock(&settings)?;
     let mut store = Context::store(&settings)?;
     let mut location = require(&store, &ctx.scope, &name)?;
     let request = flags(location.key_mode)?;
@@ -138,6 +138,7 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
     if shows && prepared.keys.is_secret() {
         ctx.warn_if_public();
     }
+    drop(lock);
     let printed = report(ctx, "provisioned", false, &location, shows.then_some(script.as_str()), &said)
         .and_then(|()| ctx.ui.flush())
         .map_err(|e| lost_key(e, &location));

@@ -5,7 +5,7 @@ use crate::{
     access::Permission,
     commands::{
         Context, Outcome,
-        context::require,
+        context::{Locked, require},
         location::report,
         occupied::Occupied,
         projection::{check_targets, project},
@@ -88,10 +88,10 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
     let Some(to) = to else {
         return end(args, ctx, &settings, &mut store, &location);
     };
-    if !begin(args, ctx, &settings, &mut store, &location, to)? {
+    if !begin(args, ctx, &settings, &mut store, &location, to, lock)? {
         return Ok(Outcome::Done);
     }
-    drop((store, lock));
+    drop(store);
     match args.wait {
         Some(seconds) => wait(ctx, &settings, &name, to, seconds),
         None => Ok(Outcome::Done),
@@ -106,6 +106,7 @@ fn begin(
     store: &mut Store,
     location: &Location,
     to: Ipv4Addr,
+    lock: Locked,
 ) -> Result<bool, Error> {
     let name = &location.name;
     if !location.enabled {
@@ -157,6 +158,7 @@ fn begin(
     }
     let said = format!("{name} may use {to} beside its present address until it answers there");
     let action = if is_new { "moving" } else { "unchanged" };
+    drop(lock);
     let printed = report(ctx, action, false, &after, Some(&script), &said).and_then(|()| ctx.ui.flush());
     projected.and(printed)?;
     Ok(true)

@@ -5,7 +5,8 @@ use crate::{
     access::Permission,
     commands::{
         Context, Outcome,
-        context::require,
+        agreement::{Answer, Proposal},
+        context::{require, there},
         location::report,
         projection::{check_targets, project},
     },
@@ -36,18 +37,31 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
     let name: LocationName = args.name.parse()?;
     let settings = ctx.enter("peer revoke", Permission::PeerWrite)?;
-    let _lock = ctx.lock(&settings)?;
-    let mut store = Context::store(&settings)?;
-    let before = require(&store, &ctx.scope, &name)?;
-    let key = public_key(&before)?;
-    check_targets(ctx, &settings, &store, &store.hub()?)?;
+    there(&settings)?;
+    let proposal = Proposal {
+        what: name.as_str(),
+        yes: args.yes || args.dry_run,
+        plan: &mut |ctx| {
+            let store = Context::store(&settings)?;
+            let location = require(&store, &ctx.scope, &name)?;
+            let key = public_key(&location)?;
+            check_targets(ctx, &settings, &store, &store.hub()?)?;
+            Ok((store, location, key))
+        },
+        question: &|(_, _, key)| {
+            Some(format!("revoke the key {key} of {name} for good? Its router loses the tunnel."))
+        },
+        is_same: &|(_, a, _), (_, b, _)| a.is_same_as(b),
+    };
+    let (_lock, mut store, before, key) = match proposal.ask(ctx, &settings)? {
+        Answer::No((_, before, _)) => {
+            report(ctx, "unchanged", false, &before, None, &format!("the key of {name} stays"))?;
+            return Ok(Outcome::Done);
+        }
+        Answer::Yes(lock, (store, before, key)) => (lock, store, before, key),
+    };
     if args.dry_run {
         report(ctx, "revoked", true, &before, None, &format!("would revoke the key {key} of {name}"))?;
-        return Ok(Outcome::Done);
-    }
-    let question = format!("revoke the key {key} of {name} for good? Its router loses the tunnel.");
-    if !ctx.confirm(&question, args.yes)? {
-        report(ctx, "unchanged", false, &before, None, &format!("the key of {name} stays"))?;
         return Ok(Outcome::Done);
     }
     let now = ctx.now();

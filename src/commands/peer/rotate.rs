@@ -5,7 +5,7 @@ use crate::{
     access::Permission,
     commands::{
         Context, Outcome,
-        context::require,
+        context::{Locked, require},
         heartbeat::no_reading,
         location::report,
         projection::{check_targets, project, project_with},
@@ -132,13 +132,17 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
         .hint(format!("end that first: \"iwas-wg peer move {name} --done\" or --abort")));
     }
     let next = match location.rotation.clone() {
-        Some(next) => again(args, ctx, &settings, &store, &location, next)?,
-        None => match begin(args, ctx, &settings, &mut store, &location)? {
+        Some(next) => {
+            // The identity may ask for its passphrase.
+            drop(lock);
+            again(args, ctx, &settings, &store, &location, next)?
+        }
+        None => match begin(args, ctx, &settings, &mut store, &location, lock)? {
             Some(next) => next,
             None => return Ok(Outcome::Done),
         },
     };
-    drop((store, lock));
+    drop(store);
     match args.wait {
         Some(seconds) if !args.dry_run => wait(ctx, &settings, &name, &present, &next.public_key, seconds),
         _ => Ok(Outcome::Done),
@@ -172,6 +176,7 @@ fn begin(
     settings: &Settings,
     store: &mut Store,
     location: &Location,
+    lock: Locked,
 ) -> Result<Option<Rotation>, Error> {
     let name = &location.name;
     let request =
@@ -210,6 +215,7 @@ fn begin(
         ctx.warn_if_public();
     }
     let said = format!("{name} has a next key; it takes over once its router has shaken hands with it");
+    drop(lock);
     let printed = report(ctx, "rotating", false, &after, Some(&script), &said)
         .and_then(|()| ctx.ui.flush())
         .map_err(|e| lost_key(e, name, next.key_mode));
