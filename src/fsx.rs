@@ -73,7 +73,11 @@ fn plain(path: &Path) -> io::Result<fs::Metadata> {
     if meta.is_file() {
         return Ok(meta);
     }
-    Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no plain file"))
+    Err(not_plain())
+}
+
+fn not_plain() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, "it is no plain file")
 }
 
 /// Reads a whole file; `None` if there is none.
@@ -168,7 +172,7 @@ pub fn create(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FsError> {
     sync_parent(path).map_err(fail)
 }
 
-/// Replaces a file's content atomically, following a symbolic link and keeping mode and owner;
+/// Replaces the content of a file that is ours or named by the settings, atomically, following a symbolic link and keeping mode and owner;
 /// a file that is not there yet gets `mode`. Returns whether anything was written: equal
 /// content is left alone.
 ///
@@ -221,6 +225,30 @@ pub fn replace_marked(path: &Path, bytes: &[u8], mode: u32) -> Result<(bool, Opt
     temp.persist(&target).map_err(|e| fail(e.error))?;
     sync_parent(&target).map_err(fail)?;
     Ok((true, Mark::of(&target).filter(|m| m.has_content_of(&written))))
+}
+
+/// Writes a file that somebody named: made new beside its place with this mode and the owner that
+/// this process has, durable, and then given its name. What had the name is gone, its mode and owner
+/// with it; a symbolic link is replaced and not followed, whoever planted it.
+///
+/// # Errors
+/// [`FsError`]; what had the name has it still. A directory or device is never replaced.
+pub fn put(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FsError> {
+    let fail = failed("write", path);
+    match path.metadata() {
+        Ok(meta) if !meta.is_file() || is_of_the_kernel(path) => return Err(fail(not_plain())),
+        _ => {}
+    }
+    let mut draft = Draft::begin(path)?;
+    draft.temp.write_all(bytes).map_err(&fail)?;
+    draft.temp.as_file().set_permissions(Permissions::from_mode(mode)).map_err(&fail)?;
+    draft.finish()
+}
+
+/// Whether a path is a link such as /dev/stdout, which everybody needs where it is.
+fn is_of_the_kernel(path: &Path) -> bool {
+    let is_kernels = |p: &Path| ["/dev", "/proc", "/sys"].iter().any(|dir| p.starts_with(dir));
+    is_kernels(path) || fs::read_link(path).is_ok_and(|target| is_kernels(&target))
 }
 
 /// Removes temporary files of ours that a killed process left in a directory. Only for holders of

@@ -50,7 +50,7 @@ pub(super) fn backup(args: &BackupArgs, ctx: &mut Context<'_>) -> Result<Outcome
         draft.finish()?;
     } else {
         let plain = fsx::read(draft.path())?.map(Zeroizing::new).unwrap_or_default();
-        fsx::replace(&args.file, &recipients.seal_bytes(&plain)?, 0o600)?;
+        fsx::put(&args.file, &recipients.seal_bytes(&plain)?, 0o600)?;
     }
     store.record(&ctx.deed(None))?;
     report(ctx, "backed-up", &args.file, None, &format!("the store is copied to {}", args.file.display()))

@@ -108,10 +108,10 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
     // What is left changes nothing that the lock is for, and a program may take its time.
     drop(lock);
 
-    let mut wrote = Ok(false);
+    let mut wrote = Ok(());
     if let (Some(metrics), Some(path)) = (metrics, metrics_file) {
         let text = metrics.finish(&fleet) + &key_metrics(&store.locations(&Scope::All)?);
-        wrote = fsx::replace(path, text.as_bytes(), 0o644);
+        wrote = fsx::put(path, text.as_bytes(), 0o644);
     }
     if drift > 0 {
         ctx.ui.warn(&format!(

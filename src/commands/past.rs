@@ -164,7 +164,7 @@ impl Past {
     pub(super) fn write_page(&self, ctx: &mut Context<'_>, path: &Path) -> Result<(), Error> {
         let text = page::page(self.window, &self.fleet, &self.sites);
         // With the rights of who asked for it: the file may lie anywhere.
-        ctx.on_behalf(path, || fsx::replace(path, text.as_bytes(), 0o644))?;
+        ctx.on_behalf(path, || fsx::put(path, text.as_bytes(), 0o644))?;
         ctx.ui.say(&format!("wrote {}", path.display()));
         Ok(())
     }

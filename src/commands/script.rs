@@ -249,7 +249,7 @@ fn write(
         } else {
             let path = dir.join(file_name(l.name.as_str(), ending));
             let text = r.text(l, &r.keys(l)?, format)?.text;
-            ctx.on_behalf(&path, || fsx::replace(&path, text.as_bytes(), 0o600))?;
+            ctx.on_behalf(&path, || fsx::put(&path, text.as_bytes(), 0o600))?;
             written.push(path.display().to_string());
         }
         progress.step();

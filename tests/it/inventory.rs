@@ -77,3 +77,61 @@ fn hosts_and_ssh_find_the_sites_by_name() {
         assert_eq!(run.error().1, "hint: use letters, digits and . _ - @ +", "{bad:?}");
     }
 }
+
+/// Names by which one org could get at the hosts and groups of another.
+const MEANINGFUL: &[&str] = &[
+    "all",
+    "ungrouped",
+    "localhost",
+    "online",
+    "org_umbrella",
+    "tag_a_b",
+    "github.com",
+    "10.0.0.1",
+    "2130706433",
+];
+
+#[test]
+fn no_name_of_a_location_means_anything_else_in_any_format() {
+    let hub = Hub::up();
+    hub.run(&["location", "add", "cafe", "--org", "umbrella", "--tag", "a=b"]).ok();
+    for name in MEANINGFUL {
+        hub.run(&["location", "add", name, "--org", "acme"]).ok();
+    }
+    let list = hub.run(&["inventory", "--list"]).ok().json();
+    let groups = list.as_object().expect("object");
+    let hosts = list["_meta"]["hostvars"].as_object().expect("hosts");
+    assert_eq!(hosts.len(), MEANINGFUL.len() + 1);
+    for host in hosts.keys() {
+        assert!(!groups.contains_key(host), "{host} is a host and a group");
+        assert!(host == "cafe" || host.starts_with("iwas-wg-"), "{host}");
+        hub.run(&["inventory", "--host", host]).ok();
+    }
+    assert_eq!(list["org_umbrella"], json!({"hosts": ["cafe"]}));
+    assert_eq!(list["tag_a_b"], json!({"hosts": ["cafe"]}));
+    let text = hub.run(&["inventory", "--format", "hosts"]).ok().stdout;
+    let names: Vec<&str> = text.lines().filter_map(|l| l.split('\t').nth(1)).collect();
+    let config = hub.run(&["inventory", "--format", "ssh-config"]).ok().stdout;
+    let blocks: Vec<&str> = config.lines().filter_map(|l| l.strip_prefix("Host ")).collect();
+    for name in MEANINGFUL {
+        assert!(!names.contains(name) && !blocks.contains(name), "{name}:\n{text}\n{config}");
+        assert!(names.contains(&format!("iwas-wg-{name}").as_str()), "{name}: {text}");
+        assert!(blocks.contains(&format!("iwas-wg-{name}").as_str()), "{name}: {config}");
+        // They work here as ever.
+        hub.run(&["location", "show", name]).ok();
+    }
+}
+
+#[test]
+fn two_orgs_never_share_a_group() {
+    let hub = Hub::up();
+    for (name, org) in [("one", "a_b"), ("two", "a b"), ("three", "a-b"), ("four", "c d")] {
+        hub.run(&["location", "add", name, "--org", org]).ok();
+    }
+    let list = hub.run(&["inventory", "--list"]).ok().json();
+    for (group, host) in
+        [("org_a_b", "one"), ("org_a_20_b", "two"), ("org_a_2d_b", "three"), ("org_c_d", "four")]
+    {
+        assert_eq!(list[group], json!({"hosts": [host]}), "{list}");
+    }
+}

@@ -33,6 +33,7 @@ mod life;
 mod location;
 mod output;
 mod peers;
+mod planted;
 mod processes;
 mod provision;
 mod remedies;

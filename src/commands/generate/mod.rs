@@ -38,7 +38,7 @@ pub(super) fn run(args: Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
     let mut pages = vec![("iwas-wg.toml.5".to_owned(), settings::page())];
     command::pages(&root, &mut Vec::new(), &mut pages);
     for (name, text) in &pages {
-        fsx::replace(&dir.join(name), text.as_bytes(), 0o644)?;
+        fsx::put(&dir.join(name), text.as_bytes(), 0o644)?;
     }
     ctx.ui.say(&format!("wrote {} pages to {}", pages.len(), dir.display()));
     Ok(Outcome::Done)

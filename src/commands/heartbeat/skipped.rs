@@ -59,7 +59,7 @@ pub(super) fn count(
         // The rest of the file stays as the last reading wrote it.
         let text = fsx::read(path)?.and_then(|bytes| String::from_utf8(bytes).ok());
         if let Some(text) = text.and_then(|text| Metrics::with_skipped(&text, skipped.count)) {
-            fsx::replace(path, text.as_bytes(), 0o644)?;
+            fsx::put(path, text.as_bytes(), 0o644)?;
         }
     }
     if skipped.count < MANY {

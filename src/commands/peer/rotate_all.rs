@@ -75,7 +75,7 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>, settings: &Settings) -> Re
             }
         };
         let path = dir.join(file_name(l.name.as_str(), "rsc"));
-        ctx.on_behalf(&path, || fsx::replace(&path, script.as_bytes(), 0o600))?;
+        ctx.on_behalf(&path, || fsx::put(&path, script.as_bytes(), 0o600))?;
         result.written.push(path.display().to_string());
         progress.step();
     }

@@ -71,12 +71,12 @@ impl Inventory {
         }
     }
 
-    /// Adds a location to its groups.
-    pub fn add(&mut self, l: &Location, user: Option<&str>, groups: Vec<String>) {
+    /// Adds a location to its groups, under the name that it has there.
+    pub fn add(&mut self, name: &str, l: &Location, user: Option<&str>, groups: Vec<String>) {
         for group in groups {
-            self.groups.entry(group).or_default().push(l.name.to_string());
+            self.groups.entry(group).or_default().push(name.to_owned());
         }
-        self.hosts.insert(l.name.to_string(), Self::variables(l, user));
+        self.hosts.insert(name.to_owned(), Self::variables(l, user));
     }
 }
 
