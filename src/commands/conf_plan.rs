@@ -9,10 +9,13 @@ use crate::{
     settings::Settings,
     store::{Hub, Store},
     vault::Opener,
-    wgconf::{Conf, ConfPeerWanted, InterfaceWanted, Overwriting, Rewrite, Secrets},
+    wgconf::{Conf, ConfPeer, ConfPeerWanted, InterfaceWanted, Overwriting, Rewrite, Secrets},
 };
 use ipnet::Ipv4Net;
-use std::{collections::HashSet, net::Ipv4Addr};
+use std::{
+    collections::{HashMap, HashSet},
+    net::Ipv4Addr,
+};
 use zeroize::Zeroizing;
 
 /// What the store says of all peers.
@@ -154,6 +157,15 @@ pub(super) fn held_in_conf(
     let managed = Managed::read(store)?;
     let network = settings.pool.network();
     Ok((conf.held(|key, allowed| managed.unknown(network, key, allowed)), conf.own_addresses()))
+}
+
+/// What the conf calls its peers; nothing of one that cannot be read.
+pub(super) fn names_in_conf(settings: &Settings) -> HashMap<PublicKey, String> {
+    let bytes = fsx::read(&settings.conf).ok().flatten().map(Zeroizing::new);
+    let conf = bytes.and_then(|bytes| Conf::parse_owned(bytes).ok());
+    let peers = conf.map(|conf| conf.peers()).unwrap_or_default();
+    let named = |p: ConfPeer| Some((p.public_key, p.friendly_name.or(p.comment_above)?));
+    peers.into_iter().filter_map(named).collect()
 }
 
 /// Before a commit: whether conf and interface can be changed after it. What is wrong with them was

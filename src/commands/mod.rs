@@ -35,6 +35,7 @@ mod projection;
 mod provision_all;
 mod provisioning;
 mod report;
+mod restore;
 mod script;
 mod secrets;
 mod sheet;
@@ -85,8 +86,8 @@ pub enum Command {
     Access(access::Args),
     Audit(audit::Args),
     Secrets(secrets::Args),
-    Backup(backup::BackupArgs),
-    Restore(backup::RestoreArgs),
+    Backup(backup::Args),
+    Restore(restore::Args),
     Completions(completions::Args),
     Generate(generate::Args),
 }
@@ -116,8 +117,8 @@ impl Command {
             Self::Access(args) => access::run(args, ctx),
             Self::Audit(args) => audit::run(args, ctx),
             Self::Secrets(args) => secrets::run(args, ctx),
-            Self::Backup(args) => backup::backup(&args, ctx),
-            Self::Restore(args) => backup::restore(&args, ctx),
+            Self::Backup(args) => backup::run(&args, ctx),
+            Self::Restore(args) => restore::run(&args, ctx),
             Self::Completions(args) => completions::run(&args, ctx),
             Self::Generate(args) => generate::run(args, ctx),
         }

@@ -3,6 +3,7 @@
 use super::{
     Context, Outcome,
     agreement::{Answer, Proposal},
+    conf_plan::names_in_conf,
     context::there,
     projection::{self, check_targets, steps},
     upkeep,
@@ -116,8 +117,12 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
         if !differs {
             ctx.ui.say("interface and conf are as the store wants them");
         }
-        for key in report.foreign_peers.iter().filter(|_| !prune) {
-            ctx.ui.warn(&format!("the peer {key} is not in the store; it was left alone"));
+        if !prune && !foreign.is_empty() {
+            let names = names_in_conf(&settings);
+            for key in &foreign {
+                let name = names.get(key).map_or_else(String::new, |name| format!(" ({name:?} in the conf)"));
+                ctx.ui.warn(&format!("the peer {key}{name} is not in the store; it was left alone"));
+            }
         }
     }
     Ok(if differs && args.check { Outcome::Differs } else { Outcome::Done })

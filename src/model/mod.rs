@@ -20,6 +20,7 @@ pub mod plan;
 pub mod record;
 pub mod router;
 pub mod scope;
+pub mod setback;
 pub mod text;
 pub mod time;
 pub mod upkeep;

@@ -437,7 +437,7 @@ pub struct DoctorReport {
 pub struct BackupReport {
     /// Whether anything was written.
     pub changed: bool,
-    /// What was done: `backed-up`, `restored`, `unchanged`.
+    /// What was done: `backed-up`.
     pub action: &'static str,
     /// The backup.
     pub file: String,

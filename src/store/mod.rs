@@ -19,6 +19,7 @@ mod locations;
 mod migrate;
 mod ranges;
 mod readings;
+mod restore;
 mod secrets;
 mod wanted;
 
@@ -31,6 +32,7 @@ pub use locations::{Edit, NewPeer};
 pub use migrate::SCHEMA_VERSION;
 pub use ranges::{Contested, Overlap};
 pub use readings::{Readings, Watched};
+pub use restore::TakenOver;
 pub use secrets::Sealed;
 
 use crate::{fsx, model::PublicKey};
@@ -160,8 +162,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Fs`] if the file exists or cannot be made.
     pub fn create(path: &Path, hub: &Hub, now: Timestamp) -> Result<Self, StoreError> {
-        // An empty file of the right mode first: SQLite would make it by the umask.
-        fsx::create(path, b"", 0o600)?;
+        create_empty(path)?;
         let mut store = Self { conn: connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)? };
         use_wal(&store.conn)?;
         migrate::migrate(&mut store.conn)?;
@@ -297,6 +298,19 @@ impl Deref for Change<'_> {
     fn deref(&self) -> &Connection {
         &self.tx
     }
+}
+
+/// Makes the empty file of a store. A journal that a store left behind which was moved away would be
+/// taken for the new one's, so it is moved away too.
+fn create_empty(path: &Path) -> Result<(), StoreError> {
+    for suffix in ["-wal", "-shm"] {
+        let beside = PathBuf::from(format!("{}{suffix}", path.display()));
+        if beside.exists() {
+            fsx::rename(&beside, &PathBuf::from(format!("{}.stale", beside.display())))?;
+        }
+    }
+    // SQLite would give it the mode that the umask leaves.
+    Ok(fsx::create(path, b"", 0o600)?)
 }
 
 fn require(path: &Path) -> Result<(), StoreError> {

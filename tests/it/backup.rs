@@ -157,12 +157,192 @@ fn a_hub_that_takes_over_from_another_one_has_the_record_of_the_backup() {
     new.random.set(7);
     new.now.set(new.now.get() + 60);
     new.run(&["init", "--endpoint", "vpn.example.com"]).ok();
-    let run = new.run(&["restore", name, "-y"]).ok();
-    assert!(run.stderr.contains("the audit record is the backup's from now on"), "{}", run.stderr);
-    assert_eq!(actions(&new), [records, &["restore".to_owned()]].concat());
-    new.run(&["audit", "verify"]).ok();
+    let before = tree(new.root());
+    let run = new.run(&["restore", name, "-y"]).code(4);
+    let key = |hub: &Hub| hub.run(&["--json", "status"]).ok().json()["hub"]["public_key"].clone();
+    let (theirs, own) = (key(&old), key(&new));
+    assert_eq!(
+        run.error(),
+        (
+            &*format!(
+                "iwas-wg: {name} is the store of another hub (its key is {}, this hub's {})",
+                theirs.as_str().expect("key"),
+                own.as_str().expect("key")
+            ),
+            &*format!(
+                "hint: if this machine is to become that hub, move {} away first and restore again",
+                new.path("var/lib/iwas-wg/iwas-wg.db").display()
+            )
+        )
+    );
+    assert_eq!(tree(new.root()), before);
+    // Nor when the store is damaged and only the conf has the key.
+    let store = new.path("var/lib/iwas-wg/iwas-wg.db");
+    let whole = fs::read(&store).expect("store");
+    fs::write(&store, "no store").expect("store");
+    new.run(&["restore", name, "-y"]).code(4);
+    fs::write(&store, whole).expect("store");
     fs::remove_file(new.path("var/lib/iwas-wg/iwas-wg.db")).expect("remove");
     let run = new.run(&["restore", name, "-y"]).ok();
     assert!(!run.stderr.contains("warning"), "{}", run.stderr);
     assert_eq!(actions(&new), [records, &["restore".to_owned()]].concat());
+}
+
+fn backup(hub: &Hub) -> String {
+    let file = hub.path("the.backup");
+    let name = file.to_str().expect("path").to_owned();
+    hub.run(&["backup", &name]).ok();
+    name
+}
+
+#[test]
+fn a_restore_says_first_how_old_the_backup_is_and_what_differs() {
+    let hub = Hub::up();
+    for name in ["back", "moves", "rotates", "same"] {
+        hub.add(name);
+    }
+    let name = backup(&hub);
+    hub.pass(3 * 86_400);
+    hub.run(&["location", "remove", "back", "-y"]).ok();
+    hub.run(&["peer", "rotate", "rotates"]).ok();
+    hub.run(&["peer", "move", "moves", "--vpn-ip", "10.0.0.99"]).ok();
+    hub.add("late");
+    let run = hub.run(&["restore", &name, "-n"]).ok();
+    assert_eq!(
+        run.stderr,
+        format!(
+            "{name} is from 2026-11-23T10:00:00Z (3 d 0 h ago)\n\
+             added since, and gone after it: late\n\
+             removed since, and back after it: back\n\
+             with other keys since, and with the old ones after it: rotates\n\
+             addresses given since, and not given again before all others: 10.0.0.6 (late), 10.0.0.99 (moves)\n\
+             {name} can be restored\n"
+        )
+    );
+    let report = hub.run(&["--json", "restore", &name, "-n"]).ok().json();
+    assert_eq!(report["changed"], false);
+    assert_eq!(report["last_used_at"], "2026-11-23T10:00:00Z");
+    assert_eq!(report["added_since"], serde_json::json!(["late"]));
+    assert_eq!(report["removed_since"], serde_json::json!(["back"]));
+    assert_eq!(report["rekeyed_since"], serde_json::json!(["rotates"]));
+    // What is an orphan then is told by the name that the conf has.
+    hub.run(&["restore", &name, "-y"]).ok();
+    let run = hub.run(&["sync"]).ok();
+    assert!(
+        run.stderr.contains(" (\"late\" in the conf) is not in the store; it was left alone"),
+        "{}",
+        run.stderr
+    );
+}
+
+#[test]
+fn a_revoked_key_stays_revoked_over_a_restore() {
+    let hub = Hub::up();
+    let key = hub.add("stolen");
+    let next = hub.run(&["--json", "peer", "rotate", "stolen"]).ok();
+    assert_ne!(next.json()["location"]["vpn_public_key"], serde_json::Value::Null);
+    let name = backup(&hub);
+    hub.run(&["peer", "revoke", "stolen", "-y"]).ok();
+    assert_eq!(hub.live(), []);
+    let run = hub.run(&["restore", &name, "-y"]).ok();
+    assert!(
+        run.stderr.contains("without peers, because their keys were revoked since: stolen"),
+        "{}",
+        run.stderr
+    );
+    hub.run(&["sync"]).ok();
+    assert_eq!(hub.live(), []);
+    assert!(!hub.conf().contains(&key));
+    let site = hub.run(&["--json", "location", "show", "stolen"]).ok().json();
+    assert_eq!(site["location"]["state"], "unprovisioned");
+    hub.run(&["location", "add", "again", "--public-key", &key]).code(4);
+    // And over the next one, from the store that was set aside.
+    let kept = hub.run(&["--json", "restore", &name, "-y"]).ok().json();
+    assert_eq!(kept["revoked_since"], serde_json::json!(["stolen"]));
+    hub.run(&["restore", kept["replaced"].as_str().expect("kept"), "-y"]).ok();
+    hub.run(&["location", "add", "again", "--public-key", &key]).code(4);
+}
+
+#[test]
+fn keys_that_came_and_went_after_the_backup_stay_off_the_interface() {
+    let hub = Hub::up();
+    let name = backup(&hub);
+    let key = hub.add("brief");
+    hub.run(&["location", "remove", "brief", "-y"]).ok();
+    hub.run(&["restore", &name, "-y"]).ok();
+    // Somebody brings an old conf back.
+    let conf = hub.conf() + &format!("\n[Peer]\nPublicKey = {key}\nAllowedIPs = 10.0.0.2/32\n");
+    fs::write(hub.path("etc/wireguard/wg0.conf"), conf).expect("conf");
+    hub.run(&["sync"]).ok();
+    assert!(!hub.conf().contains(&key), "{}", hub.conf());
+}
+
+#[test]
+fn addresses_given_after_the_backup_come_last_after_a_restore() {
+    let hub = Hub::up();
+    let name = backup(&hub);
+    assert_eq!(hub.add_for_address("late"), "10.0.0.2");
+    hub.run(&["peer", "disable", "late"]).ok();
+    assert_eq!(hub.add_for_address("gone"), "10.0.0.3");
+    hub.run(&["location", "remove", "gone", "-y"]).ok();
+    hub.run(&["restore", &name, "-y"]).ok();
+    assert_eq!(hub.add_for_address("next"), "10.0.0.4");
+}
+
+#[test]
+fn a_rotation_of_the_backup_waits_anew() {
+    let hub = Hub::up();
+    hub.add("cafe");
+    hub.run(&["peer", "rotate", "cafe"]).ok();
+    let name = backup(&hub);
+    hub.pass(10 * 86_400);
+    hub.run(&["restore", &name, "-y"]).ok();
+    let run = hub.run(&["sync", "-n"]).ok();
+    assert!(!run.stderr.contains("give up"), "{}", run.stderr);
+}
+
+/// An answer that comes after another process has changed the store.
+struct Slow(std::rc::Rc<Hub>, &'static [u8]);
+
+impl std::io::Read for Slow {
+    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+        if self.1.len() == 4 {
+            self.0.add("meanwhile");
+        }
+        let n = into.len().min(self.1.len());
+        into[..n].copy_from_slice(&self.1[..n]);
+        self.1 = &self.1[n..];
+        Ok(n)
+    }
+}
+
+#[test]
+fn a_store_that_changes_while_a_person_decides_is_not_replaced() {
+    let mut hub = Hub::up();
+    let name = backup(&hub);
+    hub.terminal.stdin = true;
+    hub.terminal.stderr = true;
+    let hub = std::rc::Rc::new(hub);
+    let other = std::rc::Rc::clone(&hub);
+    let run = hub.run_in(&["restore", &name], |env| env.stdin = Box::new(Slow(other, b"yes\n"))).code(4);
+    assert!(run.stderr.contains("the store was changed while you were asked"), "{}", run.stderr);
+    assert_eq!(hub.run(&["location", "list", "-o", "name"]).ok().stdout, "meanwhile\n");
+}
+
+#[test]
+fn a_journal_without_its_store_is_not_the_next_stores() {
+    let hub = Hub::up();
+    hub.add("cafe");
+    let name = backup(&hub);
+    let store = hub.path("var/lib/iwas-wg/iwas-wg.db");
+    let journal = hub.path("var/lib/iwas-wg/iwas-wg.db-wal");
+    // A reader keeps the journal from being put into the file.
+    let reader = rusqlite::Connection::open(&store).expect("store");
+    reader.query_row("SELECT count(*) FROM location", [], |r| r.get::<_, i64>(0)).expect("read");
+    hub.add("later");
+    assert!(fs::metadata(&journal).expect("journal").len() > 0);
+    fs::rename(&store, hub.path("moved")).expect("move");
+    hub.run(&["restore", &name, "-y"]).ok();
+    assert_eq!(hub.run(&["location", "list", "-o", "name"]).ok().stdout, "cafe\n");
+    assert!(hub.path("var/lib/iwas-wg/iwas-wg.db-wal.stale").exists());
 }
