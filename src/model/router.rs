@@ -49,19 +49,29 @@ impl FromStr for Reach {
 pub enum Service {
     /// ICMP echo.
     Icmp,
-    /// TCP 22.
+    /// SSH.
     Ssh,
-    /// TCP 8291.
+    /// Winbox.
     Winbox,
-    /// TCP 8728.
+    /// API.
     Api,
-    /// TCP 8729.
+    /// API over TLS.
     ApiSsl,
+    /// Web pages and REST.
+    Www,
+    /// The same over TLS.
+    WwwSsl,
+    /// SNMP, UDP 161.
+    Snmp,
 }
 
 impl Service {
     /// All services, in the order they are written.
-    pub const ALL: [Self; 5] = [Self::Icmp, Self::Ssh, Self::Winbox, Self::Api, Self::ApiSsl];
+    pub const ALL: [Self; 8] =
+        [Self::Icmp, Self::Ssh, Self::Winbox, Self::Api, Self::ApiSsl, Self::Www, Self::WwwSsl, Self::Snmp];
+
+    /// The services of a hub that does not say which.
+    pub const DEFAULT: [Self; 5] = [Self::Icmp, Self::Ssh, Self::Winbox, Self::Api, Self::ApiSsl];
 
     /// The word used in settings, which is `RouterOS`'s own name of the service.
     pub const fn as_str(self) -> &'static str {
@@ -71,17 +81,22 @@ impl Service {
             Self::Winbox => "winbox",
             Self::Api => "api",
             Self::ApiSsl => "api-ssl",
+            Self::Www => "www",
+            Self::WwwSsl => "www-ssl",
+            Self::Snmp => "snmp",
         }
     }
 
-    /// Its TCP port; `None` for ICMP.
+    /// The TCP port that it has unless the router gives it another; `None` where it has no TCP port.
     pub const fn tcp_port(self) -> Option<u16> {
         match self {
-            Self::Icmp => None,
+            Self::Icmp | Self::Snmp => None,
             Self::Ssh => Some(22),
             Self::Winbox => Some(8291),
             Self::Api => Some(8728),
             Self::ApiSsl => Some(8729),
+            Self::Www => Some(80),
+            Self::WwwSsl => Some(443),
         }
     }
 }
@@ -91,7 +106,12 @@ impl FromStr for Service {
 
     fn from_str(s: &str) -> Result<Self, Invalid> {
         Self::ALL.into_iter().find(|v| v.as_str() == s).ok_or_else(|| {
-            Invalid::new("management service", s, "is not a service", "use icmp, ssh, winbox, api or api-ssl")
+            Invalid::new(
+                "management service",
+                s,
+                "is not a service",
+                "use icmp, ssh, winbox, api, api-ssl, www, www-ssl or snmp",
+            )
         })
     }
 }
@@ -127,7 +147,7 @@ impl Default for RouterOptions {
             keepalive: 25,
             allowed_address: vec![IpNet::V4(ipnet::Ipv4Net::default())],
             mtu: 1420,
-            management: Service::ALL.to_vec(),
+            management: Service::DEFAULT.to_vec(),
             routes: Vec::new(),
             reach: Reach::Any,
             watchdog: false,

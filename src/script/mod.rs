@@ -7,6 +7,7 @@
 //! RouterOS; `expand` fills them in.
 
 mod expand;
+mod parts;
 mod quote;
 mod template;
 mod values;
@@ -48,17 +49,13 @@ impl Kind {
         }
     }
 
-    const fn template(self) -> &'static str {
-        match self {
-            Self::Install => concat!(
-                include_str!("templates/install-look.rsc"),
-                include_str!("templates/install-set.rsc"),
-                include_str!("templates/install-report.rsc"),
-            ),
+    fn template(self) -> String {
+        parts::assemble(match self {
+            Self::Install => include_str!("templates/install.rsc"),
             Self::Rotate => include_str!("templates/rotate.rsc"),
             Self::Remove => include_str!("templates/remove.rsc"),
             Self::Check => include_str!("templates/check.rsc"),
-        }
+        })
     }
 }
 
@@ -122,7 +119,7 @@ impl Site<'_> {
 /// Only `install` and `rotate` contain keys, each on one line.
 pub fn render(site: &Site<'_>, kind: Kind) -> Zeroizing<String> {
     let values = values::of_script(site, kind);
-    let parts = [fill(include_str!("templates/header.rsc"), &values), fill(kind.template(), &values)];
+    let parts = [fill(include_str!("templates/header.rsc"), &values), fill(&kind.template(), &values)];
     let mut out = Zeroizing::new(String::with_capacity(parts.iter().map(|p| p.len()).sum()));
     for part in &parts {
         out.push_str(part);

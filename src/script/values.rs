@@ -108,13 +108,13 @@ pub(super) fn of_script(site: &Site<'_>, kind: Kind) -> Values {
     let next_key = site.next_public_key.filter(|_| made_here);
     let known_key =
         next_key.or(site.private_key.map(crate::model::PrivateKey::public)).or(site.location.public_key);
-    let mut ports: Vec<u16> = options.management.iter().filter_map(|s| s.tcp_port()).collect();
-    ports.sort_unstable();
-    ports.dedup();
-    let services: Vec<&str> =
-        options.management.iter().filter(|s| s.tcp_port().is_some()).map(|s| s.as_str()).collect();
+    let tcp =
+        || Service::ALL.into_iter().filter(|s| s.tcp_port().is_some() && options.management.contains(s));
+    let ports: Vec<u16> = tcp().filter_map(Service::tcp_port).collect();
+    let services: Vec<&str> = tcp().map(Service::as_str).collect();
     let icmp = options.management.contains(&Service::Icmp);
-    let rules = u32::from(icmp) + u32::from(!ports.is_empty());
+    let snmp = options.management.contains(&Service::Snmp);
+    let rules = u32::from(icmp) + u32::from(!ports.is_empty()) + u32::from(snmp);
     let endpoint = endpoint_host(site);
 
     let mut v = Values::default();
@@ -180,6 +180,7 @@ pub(super) fn of_script(site: &Site<'_>, kind: Kind) -> Values {
         ("management", rules > 0),
         ("management_icmp", icmp),
         ("management_tcp", !ports.is_empty()),
+        ("management_snmp", snmp),
         ("host_name", endpoint.parse::<IpAddr>().is_err()),
         ("watchdog", options.watchdog),
     ];

@@ -150,7 +150,10 @@ pub const KNOWN: &[Section] = &[
                 "management",
                 None,
                 r#"["icmp", "ssh", "winbox", "api", "api-ssl"]"#,
-                "Services of the router that its firewall lets the hub use. [] leaves the firewall alone.",
+                "Services of the router that its firewall lets the hub use: icmp, ssh, winbox, api, api-ssl, www, \
+                 www-ssl and snmp, on the ports that they have on that router. The rules stand before the first \
+                 static rule of chain input, and before those of the raw table that could drop the hub; a router \
+                 without static drops or jumps gets none. [] leaves the firewall alone.",
             ),
             key(
                 "routes",
@@ -169,7 +172,7 @@ pub const KNOWN: &[Section] = &[
                 "watchdog",
                 None,
                 "false",
-                "Whether the router revives a dark tunnel by itself, with a script that its scheduler runs.",
+                "Whether the router revives a dark tunnel by itself, with a script that its netwatch runs.",
             ),
         ],
     },

@@ -2,6 +2,7 @@
 
 mod conflicts;
 mod defects;
+mod firewall;
 mod install;
 mod matrix;
 mod remove;

@@ -1,5 +1,6 @@
 {
   :local iwTag {{tag}}
+  :local iwIf {{interface}}
 #if known_key
   :local iwMine {{public_key}}
 #end
@@ -7,53 +8,51 @@
   :local iwEp {{endpoint}}
   :local iwPort {{endpoint_port}}
   :local iwAddr {{address}}
+  :local iwHub {{hub}}
   :local iwBad ""
-  :put ("iwas-wg: version " . [:tostr [/system resource get version]])
-  :do {
-    :local iwDay [:tostr [/system clock get date]]
-    :put ("iwas-wg: clock " . $iwDay . " " . [:tostr [/system clock get time]])
-    :if ($iwDay ~ "1970") do={ :set iwBad "$iwBad; the clock is in 1970" }
-  } on-error={ :put "iwas-wg: clock cannot be read" }
-  :do {
-    :local iwNtp "off"
-    :if ([/system ntp client get enabled]) do={ :set iwNtp ("on, " . [:tostr [/system ntp client get status]]) }
-    :put "iwas-wg: ntp $iwNtp"
-    :if ($iwNtp = "off") do={ :put "iwas-wg: WARNING the NTP client is off; after a power cut the hub may refuse this router's handshakes" }
-  } on-error={ :put "iwas-wg: ntp cannot be read" }
-#if host_name
-  :do { :put ("iwas-wg: endpoint $iwEp is " . [:tostr [:resolve $iwEp]]) } on-error={ :set iwBad "$iwBad; $iwEp does not resolve" }
-#end
+  :put ("iwas-wg: version " . [/system resource get version])
+#include warn-clock
   :local iwIds [/interface wireguard find where comment=$iwTag]
   :if ([:len $iwIds] = 0) do={ :set iwBad "$iwBad; no interface with the comment $iwTag" }
   :foreach iwI in=$iwIds do={
-    :local iwNow ("" . [/interface wireguard get $iwI name])
+    :set iwIf ("" . [/interface wireguard get $iwI name])
     :local iwOwn ("" . [/interface wireguard get $iwI public-key])
-    :put ("iwas-wg: interface $iwNow, port " . [:tostr [/interface wireguard get $iwI listen-port]] . ", MTU " . [:tostr [/interface wireguard get $iwI mtu]])
+    :put ("iwas-wg: interface $iwIf, port " . [/interface wireguard get $iwI listen-port] . ", MTU " . [/interface wireguard get $iwI mtu])
     :put "iwas-wg: public key $iwOwn"
-    :if ([/interface wireguard get $iwI disabled]) do={ :set iwBad "$iwBad; interface $iwNow is disabled" }
+    :if ([/interface wireguard get $iwI disabled]) do={ :set iwBad "$iwBad; interface $iwIf is disabled" }
 #if known_key
     :if ($iwOwn != $iwMine) do={ :set iwBad "$iwBad; the hub knows another public key of this router" }
 #end
   }
+  :local iwUp false
   :local iwPids [/interface wireguard peers find where comment=$iwTag]
   :if ([:len $iwPids] = 0) do={ :set iwBad "$iwBad; no peer with the comment $iwTag" }
   :foreach iwI in=$iwPids do={
     :local iwTo ("" . [/interface wireguard peers get $iwI endpoint-address])
     :local iwToPort ("" . [/interface wireguard peers get $iwI endpoint-port])
     :put "iwas-wg: endpoint $iwTo port $iwToPort"
-    :do { :put ("iwas-wg: endpoint in use " . ("" . [/interface wireguard peers get $iwI current-endpoint-address])) } on-error={ }
+    :local iwUsed ""
+    :do { :set iwUsed ("" . [/interface wireguard peers get $iwI current-endpoint-address]) } on-error={ }
+    :put "iwas-wg: endpoint in use $iwUsed"
     :if (($iwTo != $iwEp) or ($iwToPort != ("" . $iwPort))) do={ :set iwBad "$iwBad; the endpoint is not $iwEp port $iwPort" }
+#if host_name
+    :if (($iwTo = $iwEp) and ($iwUsed != "") and ($iwNameIs != "") and ($iwUsed != $iwNameIs)) do={
+      :set iwBad "$iwBad; $iwEp is $iwNameIs now, but the peer still uses $iwUsed"
+    }
+#end
     :if (("" . [/interface wireguard peers get $iwI public-key]) != $iwPub) do={ :set iwBad "$iwBad; the hub has another public key" }
     :if ([/interface wireguard peers get $iwI disabled]) do={ :set iwBad "$iwBad; the peer is disabled" }
-    :put ("iwas-wg: keepalive " . [:tostr [/interface wireguard peers get $iwI persistent-keepalive]])
+    :put ("iwas-wg: keepalive " . [/interface wireguard peers get $iwI persistent-keepalive])
+#if !keepalive
+    # Nothing is sent by itself: an echo to the hub makes the router call it.
+    :do { :execute {{call_hub}} } on-error={ }
+    :delay 2s
+#end
     :local iwAge [/interface wireguard peers get $iwI last-handshake]
     :if ([:typeof $iwAge] = "time") do={
-      :put ("iwas-wg: last handshake " . [:tostr $iwAge] . " ago")
-      :if ($iwAge > 3m) do={ :set iwBad "$iwBad; NO HANDSHAKE for more than 3 minutes" }
-    } else={
-      :put "iwas-wg: last handshake never"
-      :set iwBad "$iwBad; NO HANDSHAKE"
-    }
+      :put "iwas-wg: last handshake $iwAge ago"
+      :if ($iwAge < 3m) do={ :set iwUp true }
+    } else={ :put "iwas-wg: last handshake never" }
   }
   :local iwAids [/ip address find where comment=$iwTag]
   :if ([:len $iwAids] = 0) do={ :set iwBad "$iwBad; no address with the comment $iwTag" }
@@ -63,36 +62,13 @@
     :if ($iwHas != $iwAddr) do={ :set iwBad "$iwBad; the address is not $iwAddr" }
     :if ([/ip address get $iwI disabled]) do={ :set iwBad "$iwBad; the address is disabled" }
   }
-  # Only rules before the first one that drops let the hub in.
-  :local iwRow 0
-  :local iwDropAt 0
-  :local iwRuleAt 0
-  :local iwLate false
-  :foreach iwI in=[/ip firewall filter find where chain="input" and dynamic=no] do={
-    :set iwRow ($iwRow + 1)
-    :local iwAct ("" . [/ip firewall filter get $iwI action])
-    :if (("" . [/ip firewall filter get $iwI comment]) = $iwTag) do={
-      :set iwRuleAt $iwRow
-      :if ($iwDropAt > 0) do={ :set iwLate true }
-      :if ([/ip firewall filter get $iwI disabled]) do={ :set iwBad "$iwBad; a management rule is disabled" }
-    }
-    :if (($iwDropAt = 0) and (($iwAct = "drop") or ($iwAct = "reject") or ($iwAct = "tarpit"))) do={ :set iwDropAt $iwRow }
-  }
-  :put "iwas-wg: firewall input: our last rule is number $iwRuleAt of $iwRow, the first that drops is number $iwDropAt (0: none)"
-  :if ($iwLate) do={ :set iwBad "$iwBad; a management rule stands after the first one that drops" }
+#include firewall-look
+  :put ("iwas-wg: firewall: rules of ours in chain input " . [:len $iwOurs] . " ($iwGood good), in raw " . [:len $iwRawOurs] . " ($iwRawGood good)")
 #if management
-  :if ($iwRuleAt = 0) do={ :set iwBad "$iwBad; no management rule with the comment $iwTag" }
+  :if ($iwNeed and ($iwGood != {{management_rules}})) do={ :set iwBad "$iwBad; the management rules are not as wanted before the first static rule of chain input" }
+  :if ($iwRawNeed and ($iwRawGood != 1)) do={ :set iwBad "$iwBad; a raw rule may drop the hub and no rule of ours is before it" }
 #end
-#if management_tcp
-  :foreach iwS in=[:toarray {{management_services}}] do={
-    :do {
-      :local iwSvc [:tostr $iwS]
-      :local iwSid [:pick [/ip service find where name=$iwSvc] 0]
-      :local iwState "on"
-      :if ([/ip service get $iwSid disabled]) do={ :set iwState "DISABLED" }
-      :put ("iwas-wg: service $iwS $iwState, port " . [:tostr [/ip service get $iwSid port]] . ", accepts from " . [:tostr [/ip service get $iwSid address]] . " (empty: everywhere)")
-    } on-error={ :put "iwas-wg: service $iwS cannot be read" }
-  }
-#end
-  :if ($iwBad = "") do={ :put "iwas-wg: OK, as the hub wants it and in contact" } else={ :put ("iwas-wg: NOT OK: " . [:pick $iwBad 2 [:len $iwBad]]) }
-}
+  :local iwFault $iwBad
+  :local iwWhy "none for more than 3 minutes: check outbound UDP to $iwEp port $iwPort, the clock and the hub$iwFault"
+#include warn-access
+#include verdict

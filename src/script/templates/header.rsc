@@ -34,7 +34,7 @@
 #         /import file-name={{file}}
 #       RouterOS 7.16 and later can look first, without changing anything:
 #         /import file-name={{file}} verbose=yes dry-run
-#       The last line it prints says how it went: "iwas-wg: OK", or what is wrong.
+#       The last line it prints says how it went: "iwas-wg: OK" (the hub answers), or what is wrong.
 #if secret
 # Then: /file remove {{file}}   and   /console clear-history   (both hold the key)
 #end

@@ -37,6 +37,9 @@
     :foreach iwJ in=[/ip firewall filter find where in-interface=$iwNow and dynamic=no] do={
       :if (("" . [/ip firewall filter get $iwJ comment]) != $iwTag) do={ :set iwBad "a firewall rule" }
     }
+    :foreach iwJ in=[/ip firewall raw find where in-interface=$iwNow and dynamic=no] do={
+      :if (("" . [/ip firewall raw get $iwJ comment]) != $iwTag) do={ :set iwBad "a raw rule" }
+    }
     :foreach iwJ in=[/ip firewall filter find where out-interface=$iwNow and dynamic=no] do={
       :if (("" . [/ip firewall filter get $iwJ comment]) != $iwTag) do={ :set iwBad "a firewall rule" }
     }
@@ -52,6 +55,7 @@
   :set iwCount ($iwCount + [:len [/ip address find where comment=$iwTag]])
   :set iwCount ($iwCount + [:len [/interface wireguard peers find where comment=$iwTag]])
   :set iwCount ($iwCount + [:len [/ip firewall filter find where comment=$iwTag]])
+  :set iwCount ($iwCount + [:len [/ip firewall raw find where comment=$iwTag]])
   :set iwCount ($iwCount + [:len [/ip route find where comment=$iwTag]])
   :local iwSay "iwas-wg: OK, nothing of ours is on this router"
   :if ($iwCount > 0) do={
@@ -65,14 +69,17 @@
   :do { /ip firewall nat remove [find where comment=$iwTag] } on-error={ }
   :do { /ip firewall mangle remove [find where comment=$iwTag] } on-error={ }
   :do { /ip firewall address-list remove [find where comment=$iwTag] } on-error={ }
+  /tool netwatch remove [find where comment="$iwTag way back"]
+  /ip firewall raw remove [find where comment=$iwTag]
   /ip firewall filter remove [find where comment=$iwTag]
   :do { /ipv6 route remove [find where comment=$iwTag] } on-error={ }
   /ip route remove [find where comment=$iwTag]
   /interface list member remove [find where comment=$iwTag]
-  /ip address remove [find where comment=$iwTag]
-  /interface wireguard peers remove [find where comment=$iwTag]
+  # The contact ends with one statement: cut off before it, the hub can send this script again.
   /interface wireguard remove [find where comment=$iwNext]
   /interface wireguard remove [find where comment=$iwTag]
+  /ip address remove [find where comment=$iwTag]
+  /interface wireguard peers remove [find where comment=$iwTag]
   :log info $iwSay
   :put $iwSay
 }

@@ -9,7 +9,7 @@
 #         /import file-name="cafe-central.rsc"
 #       RouterOS 7.16 and later can look first, without changing anything:
 #         /import file-name="cafe-central.rsc" verbose=yes dry-run
-#       The last line it prints says how it went: "iwas-wg: OK", or what is wrong.
+#       The last line it prints says how it went: "iwas-wg: OK" (the hub answers), or what is wrong.
 # Then: /file remove "cafe-central.rsc"   and   /console clear-history   (both hold the key)
 # Undo: on the hub  iwas-wg script render "cafe-central" --kind remove  and import that here.
 :if ([:pick [/system resource get version] 0 2] = "6.") do={ :error "iwas-wg: RouterOS 6 has no WireGuard, upgrade this router to 7.1 or later first" }
@@ -28,6 +28,9 @@
   :local iwAddr "10.0.0.7/24"
   :local iwNet "10.0.0.0"
   :local iwHub "10.0.0.1"
+  # Warnings, each after "; ".
+  :local iwBad ""
+  :local iwFault ""
   # 1. Look before touching anything: what is in the way and is not ours stops the script here.
   :local iwOld $iwTag
   :local iwBare false
@@ -99,25 +102,26 @@
   }
   # 2. From here on things change. A second run finds them as wanted and changes nothing.
   :local iwDid false
-  :local iwFresh false
-  :local iwNew false
+  # The interface gets its tag last: it is what a run that was cut off is continued by.
   :if ($iwOld != $iwTag) do={
     :put "iwas-wg: taking over what was made for $iwOld, this router under its former name"
-    /interface wireguard set [find where comment=$iwOld] comment=$iwTag
     /interface wireguard set [find where comment="$iwOld next key"] comment="$iwTag next key"
     /interface wireguard peers set [find where comment=$iwOld] comment=$iwTag
     /ip address set [find where comment=$iwOld] comment=$iwTag
     /ip firewall filter set [find where comment=$iwOld] comment=$iwTag
+    /ip firewall raw set [find where comment=$iwOld] comment=$iwTag
     /ip route set [find where comment=$iwOld] comment=$iwTag
     :do { /ipv6 route set [find where comment=$iwOld] comment=$iwTag } on-error={ }
+    /tool netwatch remove [find where comment="$iwOld way back"]
     /tool netwatch set [find where comment=$iwOld] comment=$iwTag
+    /interface wireguard set [find where comment=$iwOld] comment=$iwTag
     :set iwDid true
   }
   :if ($iwBare) do={
     :put "iwas-wg: taking over $iwIf, made by an older script without tags"
-    /interface wireguard set [find where name=$iwIf] comment=$iwTag
     /interface wireguard peers set [find where interface=$iwIf] comment=$iwTag
     /ip address set [find where interface=$iwIf] comment=$iwTag
+    /interface wireguard set [find where name=$iwIf] comment=$iwTag
     :set iwDid true
   }
   :if ([:len [/interface wireguard find where comment=$iwTag]] = 0) do={
@@ -130,12 +134,6 @@
     /interface wireguard set $iwId name=$iwIf
     :put "iwas-wg: interface $iwNow renamed to $iwIf"
     :set iwDid true
-  }
-  :if (("" . [/interface wireguard get $iwId public-key]) != $iwMine) do={
-    /interface wireguard set $iwId private-key=$iwKey
-    :put "iwas-wg: private key set"
-    :set iwDid true
-    :set iwFresh true
   }
   :if ([:tonum [/interface wireguard get $iwId listen-port]] != 51820) do={
     /interface wireguard set $iwId listen-port=51820
@@ -153,29 +151,18 @@
     :set iwDid true
   }
   :if ([:len [/interface wireguard peers find where comment=$iwTag]] = 0) do={
+    # What is the new session's is set before the peer that uses it is there.
+    :if (("" . [/interface wireguard get $iwId public-key]) != $iwMine) do={ /interface wireguard set $iwId private-key=$iwKey }
     # All in one statement: a peer without endpoint and keepalive would never call.
     /interface wireguard peers add interface=$iwIf public-key=$iwPub preshared-key=$iwPsk allowed-address=$iwAllow \
       endpoint-address=$iwEp endpoint-port=$iwPort persistent-keepalive=25s comment=$iwTag
     :put "iwas-wg: peer added"
     :set iwDid true
-    :set iwNew true
   }
   :local iwPeer [:pick [/interface wireguard peers find where comment=$iwTag] 0]
   :if (("" . [/interface wireguard peers get $iwPeer interface]) != $iwIf) do={
     /interface wireguard peers set $iwPeer interface=$iwIf
     :set iwDid true
-  }
-  :if (("" . [/interface wireguard peers get $iwPeer public-key]) != $iwPub) do={
-    /interface wireguard peers set $iwPeer public-key=$iwPub
-    :put "iwas-wg: public key of the hub set"
-    :set iwDid true
-    :set iwFresh true
-  }
-  :if (("" . [/interface wireguard peers get $iwPeer preshared-key]) != $iwPsk) do={
-    /interface wireguard peers set $iwPeer preshared-key=$iwPsk
-    :put "iwas-wg: preshared key set"
-    :set iwDid true
-    :set iwFresh true
   }
   # A list reads back joined with semicolons.
   :local iwHave ("" . [:tostr [/interface wireguard peers get $iwPeer allowed-address]])
@@ -183,18 +170,6 @@
     /interface wireguard peers set $iwPeer allowed-address=$iwAllow
     :put "iwas-wg: allowed addresses set to $iwAllow"
     :set iwDid true
-  }
-  :if (("" . [/interface wireguard peers get $iwPeer endpoint-address]) != $iwEp) do={
-    /interface wireguard peers set $iwPeer endpoint-address=$iwEp
-    :put "iwas-wg: endpoint set to $iwEp"
-    :set iwDid true
-    :set iwFresh true
-  }
-  :if (("" . [/interface wireguard peers get $iwPeer endpoint-port]) != ("" . $iwPort)) do={
-    /interface wireguard peers set $iwPeer endpoint-port=$iwPort
-    :put "iwas-wg: endpoint port set"
-    :set iwDid true
-    :set iwFresh true
   }
   :local iwKeep 0s
   :local iwHas [/interface wireguard peers get $iwPeer persistent-keepalive]
@@ -278,34 +253,92 @@
       }
     }
   } on-error={ :put "iwas-wg: WARNING could not set the IPv6 routes" }
-  # The hub may manage this router: accepted before the first static rule of chain input that drops.
+  :local iwPorts ""
+  :local iwPortList ""
+  # The ports that the services have on this router.
+  :do {
+    :foreach iwS in=[:toarray "ssh,winbox,api,api-ssl"] do={
+      :local iwSvc [:tostr $iwS]
+      :local iwHas ("" . [/ip service get [:pick [/ip service find where name=$iwSvc] 0] port])
+      :if ([:len $iwPorts] = 0) do={
+        :set iwPorts $iwHas
+        :set iwPortList $iwHas
+      } else={
+        :set iwPorts "$iwPorts,$iwHas"
+        :set iwPortList "$iwPortList;$iwHas"
+      }
+    }
+  } on-error={
+    :put "iwas-wg: the ports of the services cannot be read, so the usual ones are taken"
+    :set iwPorts "22,8291,8728,8729"
+    :set iwPortList "22;8291;8728;8729"
+  }
+  :local iwNeed false
+  :local iwFirst ""
+  :local iwSeen false
   :local iwGood 0
-  :local iwShut false
+  :local iwOurs [/ip firewall filter find where chain="input" and comment=$iwTag]
   :foreach iwI in=[/ip firewall filter find where chain="input" and dynamic=no] do={
     :local iwAct ("" . [/ip firewall filter get $iwI action])
+    :local iwOff [/ip firewall filter get $iwI disabled]
     :if (("" . [/ip firewall filter get $iwI comment]) = $iwTag) do={
-      :local iwIs ($iwAct . " " . ("" . [/ip firewall filter get $iwI in-interface]) . " " . ("" . [/ip firewall filter get $iwI src-address]))
-      :set iwIs ($iwIs . " " . ("" . [/ip firewall filter get $iwI protocol]) . " " . ("" . [/ip firewall filter get $iwI dst-port]))
-      :if ([/ip firewall filter get $iwI disabled]) do={ :set iwIs "" }
-      :if ($iwShut) do={ :set iwIs "" }
+      :local iwIs ($iwAct . " " . [/ip firewall filter get $iwI in-interface] . " " . [/ip firewall filter get $iwI src-address])
+      :set iwIs ($iwIs . " " . [/ip firewall filter get $iwI protocol] . " " . [:tostr [/ip firewall filter get $iwI dst-port]])
+      :if ($iwSeen or $iwOff) do={ :set iwIs "" }
       :if ($iwIs = "accept $iwIf $iwHub icmp ") do={ :set iwGood ($iwGood + 1) }
-      :local iwPass "accept $iwIf $iwHub tcp "
-      :if (($iwIs = ($iwPass . "22,8291,8728,8729")) or ($iwIs = ($iwPass . "22;8291;8728;8729"))) do={ :set iwGood ($iwGood + 1) }
-    }
-    :if (($iwAct = "drop") or ($iwAct = "reject") or ($iwAct = "tarpit")) do={ :set iwShut true }
-  }
-  :if (($iwGood != 2) or ([:len [/ip firewall filter find where comment=$iwTag]] != 2)) do={
-    /ip firewall filter remove [find where comment=$iwTag]
-    :local iwDrop [/ip firewall filter find where chain="input" and dynamic=no and (action="drop" or action="reject" or action="tarpit")]
-    :if ([:len $iwDrop] = 0) do={
-      /ip firewall filter add chain=input action=accept in-interface=$iwIf src-address=$iwHub protocol=icmp comment=$iwTag
-      /ip firewall filter add chain=input action=accept in-interface=$iwIf src-address=$iwHub protocol=tcp dst-port="22,8291,8728,8729" comment=$iwTag
+      :if (($iwIs = "accept $iwIf $iwHub tcp $iwPorts") or ($iwIs = "accept $iwIf $iwHub tcp $iwPortList")) do={ :set iwGood ($iwGood + 1) }
     } else={
-      :set iwDrop [:pick $iwDrop 0]
-      /ip firewall filter add chain=input action=accept in-interface=$iwIf src-address=$iwHub protocol=icmp comment=$iwTag place-before=$iwDrop
-      /ip firewall filter add chain=input action=accept in-interface=$iwIf src-address=$iwHub protocol=tcp dst-port="22,8291,8728,8729" comment=$iwTag place-before=$iwDrop
+      :if (!$iwSeen) do={ :set iwFirst $iwI }
+      :set iwSeen true
+      :if ((!$iwOff) and (($iwAct = "drop") or ($iwAct = "reject") or ($iwAct = "tarpit") or ($iwAct = "jump"))) do={ :set iwNeed true }
     }
-    :put "iwas-wg: management from the hub accepted on $iwIf"
+  }
+  # The raw table comes before all of it.
+  :local iwRawNeed false
+  :local iwRawFirst ""
+  :set iwSeen false
+  :local iwRawGood 0
+  :local iwRawOurs [/ip firewall raw find where chain="prerouting" and comment=$iwTag]
+  :foreach iwI in=[/ip firewall raw find where chain="prerouting" and dynamic=no] do={
+    :local iwAct ("" . [/ip firewall raw get $iwI action])
+    :local iwOff [/ip firewall raw get $iwI disabled]
+    :local iwOn ("" . [/ip firewall raw get $iwI in-interface])
+    :if (("" . [/ip firewall raw get $iwI comment]) = $iwTag) do={
+      :local iwIs ("$iwAct $iwOn " . [/ip firewall raw get $iwI src-address])
+      :if ((!$iwSeen) and (!$iwOff) and ($iwIs = "accept $iwIf $iwHub")) do={ :set iwRawGood ($iwRawGood + 1) }
+    } else={
+      :if (!$iwSeen) do={ :set iwRawFirst $iwI }
+      :set iwSeen true
+      # A rule for another interface cannot hit the tunnel.
+      :if ((!$iwOff) and (($iwAct = "drop") or ($iwAct = "jump")) and (($iwOn = "") or ($iwOn = $iwIf) or ($iwOn ~ "^!"))) do={ :set iwRawNeed true }
+    }
+  }
+  # The hub may manage this router: accepted before the first static rule, and only where something
+  # could drop it, since the first rule of a router without any switches connection tracking on.
+  :local iwWant 0
+  :if ($iwNeed) do={
+    :set iwWant 2
+  } else={ :put "iwas-wg: no firewall rule is needed: chain input has no static drop, reject, tarpit or jump" }
+  :if (($iwGood != $iwWant) or ([:len $iwOurs] != $iwWant)) do={
+    :if ($iwNeed) do={
+      /ip firewall filter add chain=input action=accept in-interface=$iwIf src-address=$iwHub protocol=icmp comment=$iwTag disabled=no place-before=$iwFirst
+      /ip firewall filter add chain=input action=accept in-interface=$iwIf src-address=$iwHub protocol=tcp dst-port=$iwPorts \
+        comment=$iwTag disabled=no place-before=$iwFirst
+      :put "iwas-wg: management from the hub accepted on $iwIf"
+    }
+    /ip firewall filter remove $iwOurs
+    :set iwGood $iwWant
+    :set iwDid true
+  }
+  :set iwWant 0
+  :if ($iwRawNeed) do={ :set iwWant 1 }
+  :if (($iwRawGood != $iwWant) or ([:len $iwRawOurs] != $iwWant)) do={
+    :if ($iwRawNeed) do={
+      /ip firewall raw add chain=prerouting action=accept in-interface=$iwIf src-address=$iwHub comment=$iwTag disabled=no place-before=$iwRawFirst
+      :put "iwas-wg: the hub accepted on $iwIf in the raw table"
+    }
+    /ip firewall raw remove $iwRawOurs
+    :set iwRawGood $iwWant
     :set iwDid true
   }
   :local iwDog "{\0A  :local iwTry 0\0A  :while ([:tostr [/tool netwatch get [find where comment=\"iwas-wg:cafe-central\"] status]] = \"down\") do={\0A    :foreach iwI in=[/interface wireguard peers find where comment=\"iwas-wg:cafe-centr\
@@ -327,49 +360,182 @@
   }
   # 3. What would keep the tunnel or the management from working. None of it is fatal or changed.
   :do {
-    :if ([:tostr [/system clock get date]] ~ "1970") do={ :put "iwas-wg: WARNING the clock is in 1970; the hub may refuse handshakes until NTP has set it" }
-  } on-error={ }
+    :local iwDay ("" . [/system clock get date])
+    :put ("iwas-wg: clock $iwDay " . [/system clock get time])
+    :if ($iwDay ~ "1970") do={ :set iwBad "$iwBad; the clock is in 1970, so the hub may refuse handshakes until NTP has set it" }
+  } on-error={ :put "iwas-wg: clock cannot be read" }
   :do {
-    :if (![/system ntp client get enabled]) do={ :put "iwas-wg: WARNING the NTP client is off; after a power cut the hub may refuse this router's handshakes" }
-  } on-error={ }
+    :local iwNtp "off"
+    :if ([/system ntp client get enabled]) do={ :set iwNtp ("on, " . [/system ntp client get status]) }
+    :put "iwas-wg: ntp $iwNtp"
+    :if ($iwNtp = "off") do={ :set iwBad "$iwBad; the NTP client is off, so after a power cut the hub may refuse this router's handshakes" }
+  } on-error={ :put "iwas-wg: ntp cannot be read" }
   :foreach iwS in=[:toarray "ssh,winbox,api,api-ssl"] do={
     :do {
       :local iwSvc [:tostr $iwS]
       :local iwSid [:pick [/ip service find where name=$iwSvc] 0]
+      :local iwFrom [/ip service get $iwSid address]
+      :put ("iwas-wg: service $iwSvc, port " . [/ip service get $iwSid port] . ", accepts from " . [:tostr $iwFrom] . " (empty: everywhere)")
       :if ([/ip service get $iwSid disabled]) do={
-        :put "iwas-wg: WARNING service $iwS is disabled; the hub cannot use it"
+        :set iwBad "$iwBad; service $iwSvc is disabled"
       } else={
-        :local iwFrom ("" . [:tostr [/ip service get $iwSid address]])
-        :if ([:len $iwFrom] > 0) do={ :put "iwas-wg: WARNING service $iwS accepts only $iwFrom; see that the hub ($iwHub) is among them" }
+        :local iwIn true
+        :foreach iwN in=$iwFrom do={ :set iwIn false }
+        :foreach iwN in=$iwFrom do={
+          :if ([:typeof $iwN] = "ip-prefix") do={ :if (10.0.0.1 in $iwN) do={ :set iwIn true } }
+          :if (("" . $iwN) = $iwHub) do={ :set iwIn true }
+        }
+        :if (!$iwIn) do={ :set iwBad ("$iwBad; service $iwSvc accepts only " . [:tostr $iwFrom] . ", not the hub ($iwHub)") }
       }
-    } on-error={ }
+    } on-error={ :put "iwas-wg: service $iwS cannot be read" }
   }
-  # 4. Wait a bounded time for the hub's answer.
-  :local iwSay "iwas-wg: configured, but NO HANDSHAKE after 40s - check outbound UDP to $iwEp port $iwPort, the clock and the hub"
-  :local iwWait true
-  :if ($iwNew) do={ :set iwFresh false }
-  # After a change to the session an old handshake proves nothing: only a younger one counts.
-  :local iwMax 3m
-  :if ($iwFresh) do={
-    /interface wireguard peers set $iwPeer disabled=yes
-    :delay 1s
-    /interface wireguard peers set $iwPeer disabled=no
-    :set iwMax 1s
+  :do {
+    :foreach iwI in=[/user find] do={
+      :local iwFrom [/user get $iwI address]
+      :local iwIn true
+      :foreach iwN in=$iwFrom do={ :set iwIn false }
+      :foreach iwN in=$iwFrom do={
+        :if ([:typeof $iwN] = "ip-prefix") do={ :if (10.0.0.1 in $iwN) do={ :set iwIn true } }
+        :if (("" . $iwN) = $iwHub) do={ :set iwIn true }
+      }
+      :if ([/user get $iwI disabled]) do={ :set iwIn true }
+      :if (!$iwIn) do={ :set iwBad ("$iwBad; user " . [/user get $iwI name] . " may log in only from " . [:tostr $iwFrom] . ", not from the hub ($iwHub)") }
+    }
+  } on-error={ :put "iwas-wg: the users cannot be read" }
+  :local iwBackTag "$iwTag way back"
+  :local iwAlive false
+  :local iwSeen 0s
+  :local iwAge [/interface wireguard peers get $iwPeer last-handshake]
+  :if ([:typeof $iwAge] = "time") do={
+    :if ($iwAge < 3m) do={ :set iwAlive true }
+    # When the last handshake was, on this router's uptime; a second is lost in rounding.
+    :set iwSeen (([/system resource get uptime] - $iwAge) + 1s)
+  }
+  :local iwWasKey ("" . [/interface wireguard get $iwId private-key])
+  :local iwWasPub ("" . [/interface wireguard peers get $iwPeer public-key])
+  :local iwWasPsk ("" . [/interface wireguard peers get $iwPeer preshared-key])
+  :if ([:len $iwWasPsk] != 44) do={ :set iwWasPsk "" }
+  :local iwWasEp ("" . [/interface wireguard peers get $iwPeer endpoint-address])
+  :local iwWasPort ("" . [/interface wireguard peers get $iwPeer endpoint-port])
+  :local iwNewPsk $iwPsk
+  :local iwNewKey false
+  :if (("" . [/interface wireguard get $iwId public-key]) != $iwMine) do={ :set iwNewKey true }
+  # A ping through the old session says nothing of another key: then only a handshake counts.
+  :local iwKeys ($iwNewKey or ($iwWasPub != $iwPub) or ($iwWasPsk != $iwNewPsk))
+  :local iwMoved (($iwWasEp != $iwEp) or ($iwWasPort != ("" . $iwPort)))
+  :local iwSwap ($iwKeys or $iwMoved)
+  :if ($iwNewKey and ([:len $iwWasKey] != 44)) do={ :set iwAlive false }
+  :if ($iwSwap and $iwAlive) do={
+    :do {
+      :local iwDo "/interface wireguard peers set [find where comment=\"$iwTag\"] public-key=\"$iwWasPub\" endpoint-address=\"$iwWasEp\" endpoint-port=$iwWasPort"
+      :if ($iwWasPsk != "") do={ :set iwDo "$iwDo preshared-key=\"$iwWasPsk\"" }
+      :if (($iwWasPsk = "") and ($iwNewPsk != "")) do={
+        :set iwDo "$iwDo\n:do { /interface wireguard peers set [find where comment=\"$iwTag\"] preshared-key=none } on-error={ }"
+        :set iwDo "$iwDo\n:do { /interface wireguard peers set [find where comment=\"$iwTag\"] preshared-key=\"\" } on-error={ }"
+      }
+      :if ($iwNewKey) do={ :set iwDo "$iwDo\n/interface wireguard set [find where comment=\"$iwTag\"] private-key=\"$iwWasKey\"" }
+      :set iwDo "$iwDo\n:log warning \"iwas-wg: the old session is back after an interrupted script\""
+      :set iwDo "$iwDo\n/tool netwatch remove [find where comment=\"$iwBackTag\"]"
+      :local iwDone ":delay 5m\n/tool netwatch remove [find where comment=\"$iwBackTag\"]"
+      /tool netwatch add host=10.0.0.1 interval=3m timeout=3s down-script=$iwDo up-script=$iwDone comment=$iwBackTag
+    } on-error={ :put "iwas-wg: no way back over a power cut, netwatch refused it" }
+  }
+  :if ($iwSwap) do={
+    :set iwDid true
+    # Within the same second the old handshake and the new one could not be told apart.
+    :delay 2s
+    :if ($iwMoved) do={ :put "iwas-wg: endpoint set to $iwEp port $iwPort" }
+    :if ($iwKeys) do={ :put "iwas-wg: keys of the session set" }
+    /interface wireguard peers set $iwPeer public-key=$iwPub preshared-key=$iwPsk endpoint-address=$iwEp endpoint-port=$iwPort
+    :if ($iwNewKey) do={ /interface wireguard set $iwId private-key=$iwKey }
   }
   :local iwUp false
-  :for iwN from=1 to=20 do={
-    :if ($iwWait and (!$iwUp)) do={
-      :if ($iwFresh) do={ :set iwMax ($iwMax + 2s) }
-      :if ($iwFresh or ($iwN > 1)) do={ :delay 2s }
+  # 4. Wait a bounded time for the hub's answer.
+  :local iwWhy "none after 40s: check outbound UDP to $iwEp port $iwPort, the clock and the hub"
+  :local iwTries 21
+  :local iwWait true
+  # A preshared key alone takes part in the next handshake, which is due after two minutes at most.
+  :if ($iwAlive and ($iwWasPsk != $iwNewPsk) and (!$iwNewKey)) do={
+    :set iwTries 76
+    :set iwWhy "none within 150s after the preshared key changed: look at the hub"
+    :put "iwas-wg: waiting up to 150s for a handshake with the other preshared key"
+  }
+  # Something to send makes the router call.
+  :do { :execute "/ping 10.0.0.1 count=2" } on-error={ }
+  :for iwN from=1 to=75 do={
+    :if ($iwWait and (!$iwUp) and ($iwN < $iwTries)) do={
+      :if ($iwSwap or ($iwN > 1)) do={ :delay 2s }
       :local iwAge [/interface wireguard peers get $iwPeer last-handshake]
       :if ([:typeof $iwAge] = "time") do={
-        :if ($iwAge < $iwMax) do={ :set iwUp true }
+        :if ($iwSwap) do={
+          :if (([/system resource get uptime] - $iwAge) > $iwSeen) do={ :set iwUp true }
+        } else={
+          :if ($iwAge < 3m) do={ :set iwUp true }
+        }
+      }
+      :if ((!$iwUp) and $iwMoved and (!$iwKeys)) do={
+        # The old session may go on at the new endpoint: then traffic is the proof.
+        :do { :if ([/ping 10.0.0.1 count=1] > 0) do={ :set iwUp true } } on-error={ }
       }
     }
   }
-  :if ($iwUp) do={
-    :if ($iwDid) do={ :set iwSay "iwas-wg: OK, handshake with the hub" } else={ :set iwSay "iwas-wg: OK, nothing to change, handshake with the hub" }
+  :if ($iwWait and (!$iwUp) and $iwSwap and $iwAlive) do={
+    # 5. The way back.
+    /interface wireguard peers set $iwPeer public-key=$iwWasPub endpoint-address=$iwWasEp endpoint-port=$iwWasPort
+    :if ($iwWasPsk != $iwNewPsk) do={
+      :if ($iwWasPsk = "") do={
+        # One statement, or none has happened: versions differ in the word that unsets it.
+        :do { /interface wireguard peers set $iwPeer preshared-key="" } on-error={ }
+        :if ([:len ("" . [/interface wireguard peers get $iwPeer preshared-key])] = 44) do={
+          :do { /interface wireguard peers set $iwPeer preshared-key=none } on-error={ }
+        }
+      } else={ /interface wireguard peers set $iwPeer preshared-key=$iwWasPsk }
+    }
+    :if ($iwNewKey) do={ /interface wireguard set $iwId private-key=$iwWasKey }
+    :do { :execute "/ping 10.0.0.1 count=2" } on-error={ }
+    :set iwWhy "the new endpoint or keys brought none, so the old ones are back in place: $iwWhy"
+    :set iwWait false
   }
+  :do { /tool netwatch remove [find where comment=$iwBackTag] } on-error={ :put "iwas-wg: the way back over a power cut stays until the hub answers" }
+  :if ($iwUp and (!$iwDid)) do={ :put "iwas-wg: nothing to change" }
+  :local iwPings 0
+  :if ($iwUp) do={
+    :do {
+      :local iwGot [/ping 10.0.0.1 count=3]
+      :if ([:typeof $iwGot] = "num") do={ :set iwPings $iwGot }
+    } on-error={ :put "iwas-wg: this account may not ping: it lacks the policy test" }
+  }
+  :local iwAgo "never"
+  :foreach iwI in=[/interface wireguard peers find where comment=$iwTag] do={
+    :local iwAge [/interface wireguard peers get $iwI last-handshake]
+    :if ([:typeof $iwAge] = "time") do={ :set iwAgo ("" . $iwAge) }
+  }
+  :local iwWarn 0
+  :local iwLeft $iwBad
+  :while ([:len $iwLeft] > 0) do={
+    :local iwText [:pick $iwLeft 2 [:len $iwLeft]]
+    :local iwCut [:find $iwText "; "]
+    :if ([:typeof $iwCut] != "num") do={ :set iwCut [:len $iwText] }
+    :put ("iwas-wg: WARNING " . [:pick $iwText 0 $iwCut])
+    :set iwWarn ($iwWarn + 1)
+    :set iwLeft ("" . [:pick $iwText $iwCut [:len $iwText]])
+  }
+  :local iwResult "no-handshake"
+  :local iwSay "iwas-wg: NO HANDSHAKE - $iwWhy"
+  :if ($iwUp) do={
+    :set iwResult "no-traffic"
+    :local iwLook "look at the firewall of the hub"
+    :if ($iwNeed and ($iwGood = 0)) do={ :set iwLook "look at chain input of this router, then at the firewall of the hub" }
+    :if ($iwRawNeed and ($iwRawGood = 0)) do={ :set iwLook "a rule of /ip firewall raw may drop what comes through the tunnel" }
+    :set iwSay "iwas-wg: HANDSHAKE BUT NO TRAFFIC - the hub ($iwHub) answers no ping: $iwLook$iwFault"
+    :if ($iwPings > 0) do={
+      :set iwResult "ok"
+      :set iwSay "iwas-wg: OK"
+      :if ($iwWarn = 1) do={ :set iwSay "iwas-wg: OK, 1 warning" }
+      :if ($iwWarn > 1) do={ :set iwSay "iwas-wg: OK, $iwWarn warnings" }
+    }
+  }
+  :put "iwas-wg: result=$iwResult warnings=$iwWarn handshake=$iwAgo ping=$iwPings/3"
   :log info $iwSay
   :put $iwSay
 }

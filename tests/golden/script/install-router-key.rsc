@@ -5,7 +5,7 @@
 #         /import file-name="cafe-central.rsc"
 #       RouterOS 7.16 and later can look first, without changing anything:
 #         /import file-name="cafe-central.rsc" verbose=yes dry-run
-#       The last line it prints says how it went: "iwas-wg: OK", or what is wrong.
+#       The last line it prints says how it went: "iwas-wg: OK" (the hub answers), or what is wrong.
 # Undo: on the hub  iwas-wg script render "cafe-central" --kind remove  and import that here.
 :if ([:pick [/system resource get version] 0 2] = "6.") do={ :error "iwas-wg: RouterOS 6 has no WireGuard, upgrade this router to 7.1 or later first" }
 {
@@ -20,6 +20,9 @@
   :local iwAddr "10.0.0.7/32"
   :local iwNet "10.0.0.1"
   :local iwHub "10.0.0.1"
+  # Warnings, each after "; ".
+  :local iwBad ""
+  :local iwFault ""
   # 1. Look before touching anything: what is in the way and is not ours stops the script here.
   :local iwOld $iwTag
   :local iwBare false
@@ -65,25 +68,26 @@
   :if ($iwClash != "") do={ :error "iwas-wg: address $iwClash of this router overlaps the VPN network; use another network there or on the hub. Nothing was changed" }
   # 2. From here on things change. A second run finds them as wanted and changes nothing.
   :local iwDid false
-  :local iwFresh false
-  :local iwNew false
+  # The interface gets its tag last: it is what a run that was cut off is continued by.
   :if ($iwOld != $iwTag) do={
     :put "iwas-wg: taking over what was made for $iwOld, this router under its former name"
-    /interface wireguard set [find where comment=$iwOld] comment=$iwTag
     /interface wireguard set [find where comment="$iwOld next key"] comment="$iwTag next key"
     /interface wireguard peers set [find where comment=$iwOld] comment=$iwTag
     /ip address set [find where comment=$iwOld] comment=$iwTag
     /ip firewall filter set [find where comment=$iwOld] comment=$iwTag
+    /ip firewall raw set [find where comment=$iwOld] comment=$iwTag
     /ip route set [find where comment=$iwOld] comment=$iwTag
     :do { /ipv6 route set [find where comment=$iwOld] comment=$iwTag } on-error={ }
+    /tool netwatch remove [find where comment="$iwOld way back"]
     /tool netwatch set [find where comment=$iwOld] comment=$iwTag
+    /interface wireguard set [find where comment=$iwOld] comment=$iwTag
     :set iwDid true
   }
   :if ($iwBare) do={
     :put "iwas-wg: taking over $iwIf, made by an older script without tags"
-    /interface wireguard set [find where name=$iwIf] comment=$iwTag
     /interface wireguard peers set [find where interface=$iwIf] comment=$iwTag
     /ip address set [find where interface=$iwIf] comment=$iwTag
+    /interface wireguard set [find where name=$iwIf] comment=$iwTag
     :set iwDid true
   }
   :if ([:len [/interface wireguard find where comment=$iwTag]] = 0) do={
@@ -108,28 +112,17 @@
     :put "iwas-wg: interface enabled"
     :set iwDid true
   }
-  # A preshared key cannot be unset by every version: the peer is made anew without.
-  :foreach iwI in=[/interface wireguard peers find where comment=$iwTag] do={
-    :if ([:len ("" . [/interface wireguard peers get $iwI preshared-key])] = 44) do={ /interface wireguard peers remove $iwI }
-  }
   :if ([:len [/interface wireguard peers find where comment=$iwTag]] = 0) do={
     # All in one statement: a peer without endpoint and keepalive would never call.
     /interface wireguard peers add interface=$iwIf public-key=$iwPub allowed-address=$iwAllow \
       endpoint-address=$iwEp endpoint-port=$iwPort persistent-keepalive=0s comment=$iwTag
     :put "iwas-wg: peer added"
     :set iwDid true
-    :set iwNew true
   }
   :local iwPeer [:pick [/interface wireguard peers find where comment=$iwTag] 0]
   :if (("" . [/interface wireguard peers get $iwPeer interface]) != $iwIf) do={
     /interface wireguard peers set $iwPeer interface=$iwIf
     :set iwDid true
-  }
-  :if (("" . [/interface wireguard peers get $iwPeer public-key]) != $iwPub) do={
-    /interface wireguard peers set $iwPeer public-key=$iwPub
-    :put "iwas-wg: public key of the hub set"
-    :set iwDid true
-    :set iwFresh true
   }
   # A list reads back joined with semicolons.
   :local iwHave ("" . [:tostr [/interface wireguard peers get $iwPeer allowed-address]])
@@ -137,18 +130,6 @@
     /interface wireguard peers set $iwPeer allowed-address=$iwAllow
     :put "iwas-wg: allowed addresses set to $iwAllow"
     :set iwDid true
-  }
-  :if (("" . [/interface wireguard peers get $iwPeer endpoint-address]) != $iwEp) do={
-    /interface wireguard peers set $iwPeer endpoint-address=$iwEp
-    :put "iwas-wg: endpoint set to $iwEp"
-    :set iwDid true
-    :set iwFresh true
-  }
-  :if (("" . [/interface wireguard peers get $iwPeer endpoint-port]) != ("" . $iwPort)) do={
-    /interface wireguard peers set $iwPeer endpoint-port=$iwPort
-    :put "iwas-wg: endpoint port set"
-    :set iwDid true
-    :set iwFresh true
   }
   :local iwKeep 0s
   :local iwHas [/interface wireguard peers get $iwPeer persistent-keepalive]
@@ -208,9 +189,50 @@
       }
     }
   } on-error={ :put "iwas-wg: WARNING could not set the IPv6 routes" }
+  :local iwPorts ""
+  :local iwPortList ""
+  :local iwNeed false
+  :local iwFirst ""
+  :local iwSeen false
+  :local iwGood 0
+  :local iwOurs [/ip firewall filter find where chain="input" and comment=$iwTag]
+  :foreach iwI in=[/ip firewall filter find where chain="input" and dynamic=no] do={
+    :local iwAct ("" . [/ip firewall filter get $iwI action])
+    :local iwOff [/ip firewall filter get $iwI disabled]
+    :if (("" . [/ip firewall filter get $iwI comment]) = $iwTag) do={
+      :local iwIs ($iwAct . " " . [/ip firewall filter get $iwI in-interface] . " " . [/ip firewall filter get $iwI src-address])
+      :set iwIs ($iwIs . " " . [/ip firewall filter get $iwI protocol] . " " . [:tostr [/ip firewall filter get $iwI dst-port]])
+      :if ($iwSeen or $iwOff) do={ :set iwIs "" }
+    } else={
+      :if (!$iwSeen) do={ :set iwFirst $iwI }
+      :set iwSeen true
+      :if ((!$iwOff) and (($iwAct = "drop") or ($iwAct = "reject") or ($iwAct = "tarpit") or ($iwAct = "jump"))) do={ :set iwNeed true }
+    }
+  }
+  # The raw table comes before all of it.
+  :local iwRawNeed false
+  :local iwRawFirst ""
+  :set iwSeen false
+  :local iwRawGood 0
+  :local iwRawOurs [/ip firewall raw find where chain="prerouting" and comment=$iwTag]
+  :foreach iwI in=[/ip firewall raw find where chain="prerouting" and dynamic=no] do={
+    :local iwAct ("" . [/ip firewall raw get $iwI action])
+    :local iwOff [/ip firewall raw get $iwI disabled]
+    :local iwOn ("" . [/ip firewall raw get $iwI in-interface])
+    :if (("" . [/ip firewall raw get $iwI comment]) = $iwTag) do={
+      :local iwIs ("$iwAct $iwOn " . [/ip firewall raw get $iwI src-address])
+      :if ((!$iwSeen) and (!$iwOff) and ($iwIs = "accept $iwIf $iwHub")) do={ :set iwRawGood ($iwRawGood + 1) }
+    } else={
+      :if (!$iwSeen) do={ :set iwRawFirst $iwI }
+      :set iwSeen true
+      # A rule for another interface cannot hit the tunnel.
+      :if ((!$iwOff) and (($iwAct = "drop") or ($iwAct = "jump")) and (($iwOn = "") or ($iwOn = $iwIf) or ($iwOn ~ "^!"))) do={ :set iwRawNeed true }
+    }
+  }
   # The firewall is left alone; only rules of ours from an earlier run go.
-  :if ([:len [/ip firewall filter find where comment=$iwTag]] > 0) do={
-    /ip firewall filter remove [find where comment=$iwTag]
+  :if (([:len $iwOurs] + [:len $iwRawOurs]) > 0) do={
+    /ip firewall filter remove $iwOurs
+    /ip firewall raw remove $iwRawOurs
     :put "iwas-wg: management rules removed"
     :set iwDid true
   }
@@ -221,15 +243,116 @@
   }
   # 3. What would keep the tunnel or the management from working. None of it is fatal or changed.
   :do {
-    :if ([:tostr [/system clock get date]] ~ "1970") do={ :put "iwas-wg: WARNING the clock is in 1970; the hub may refuse handshakes until NTP has set it" }
-  } on-error={ }
+    :local iwDay ("" . [/system clock get date])
+    :put ("iwas-wg: clock $iwDay " . [/system clock get time])
+    :if ($iwDay ~ "1970") do={ :set iwBad "$iwBad; the clock is in 1970, so the hub may refuse handshakes until NTP has set it" }
+  } on-error={ :put "iwas-wg: clock cannot be read" }
   :do {
-    :if (![/system ntp client get enabled]) do={ :put "iwas-wg: WARNING the NTP client is off; after a power cut the hub may refuse this router's handshakes" }
-  } on-error={ }
+    :local iwNtp "off"
+    :if ([/system ntp client get enabled]) do={ :set iwNtp ("on, " . [/system ntp client get status]) }
+    :put "iwas-wg: ntp $iwNtp"
+    :if ($iwNtp = "off") do={ :set iwBad "$iwBad; the NTP client is off, so after a power cut the hub may refuse this router's handshakes" }
+  } on-error={ :put "iwas-wg: ntp cannot be read" }
+  :local iwBackTag "$iwTag way back"
+  :local iwAlive false
+  :local iwSeen 0s
+  :local iwAge [/interface wireguard peers get $iwPeer last-handshake]
+  :if ([:typeof $iwAge] = "time") do={
+    :if ($iwAge < 3m) do={ :set iwAlive true }
+    # When the last handshake was, on this router's uptime; a second is lost in rounding.
+    :set iwSeen (([/system resource get uptime] - $iwAge) + 1s)
+  }
+  :local iwWasKey ("" . [/interface wireguard get $iwId private-key])
+  :local iwWasPub ("" . [/interface wireguard peers get $iwPeer public-key])
+  :local iwWasPsk ("" . [/interface wireguard peers get $iwPeer preshared-key])
+  :if ([:len $iwWasPsk] != 44) do={ :set iwWasPsk "" }
+  :local iwWasEp ("" . [/interface wireguard peers get $iwPeer endpoint-address])
+  :local iwWasPort ("" . [/interface wireguard peers get $iwPeer endpoint-port])
+  :local iwNewPsk ""
+  :local iwNewKey false
+  # A ping through the old session says nothing of another key: then only a handshake counts.
+  :local iwKeys ($iwNewKey or ($iwWasPub != $iwPub) or ($iwWasPsk != $iwNewPsk))
+  :local iwMoved (($iwWasEp != $iwEp) or ($iwWasPort != ("" . $iwPort)))
+  :local iwSwap ($iwKeys or $iwMoved)
+  :if ($iwNewKey and ([:len $iwWasKey] != 44)) do={ :set iwAlive false }
+  :if ($iwSwap and $iwAlive) do={
+    :do {
+      :local iwDo "/interface wireguard peers set [find where comment=\"$iwTag\"] public-key=\"$iwWasPub\" endpoint-address=\"$iwWasEp\" endpoint-port=$iwWasPort"
+      :if ($iwWasPsk != "") do={ :set iwDo "$iwDo preshared-key=\"$iwWasPsk\"" }
+      :if (($iwWasPsk = "") and ($iwNewPsk != "")) do={
+        :set iwDo "$iwDo\n:do { /interface wireguard peers set [find where comment=\"$iwTag\"] preshared-key=none } on-error={ }"
+        :set iwDo "$iwDo\n:do { /interface wireguard peers set [find where comment=\"$iwTag\"] preshared-key=\"\" } on-error={ }"
+      }
+      :if ($iwNewKey) do={ :set iwDo "$iwDo\n/interface wireguard set [find where comment=\"$iwTag\"] private-key=\"$iwWasKey\"" }
+      :set iwDo "$iwDo\n:log warning \"iwas-wg: the old session is back after an interrupted script\""
+      :set iwDo "$iwDo\n/tool netwatch remove [find where comment=\"$iwBackTag\"]"
+      :local iwDone ":delay 5m\n/tool netwatch remove [find where comment=\"$iwBackTag\"]"
+      /tool netwatch add host=10.0.0.1 interval=3m timeout=3s down-script=$iwDo up-script=$iwDone comment=$iwBackTag
+    } on-error={ :put "iwas-wg: no way back over a power cut, netwatch refused it" }
+  }
+  :if ($iwSwap) do={
+    :set iwDid true
+    # Within the same second the old handshake and the new one could not be told apart.
+    :delay 2s
+    :if ($iwMoved) do={ :put "iwas-wg: endpoint set to $iwEp port $iwPort" }
+    :if ($iwKeys) do={ :put "iwas-wg: keys of the session set" }
+    :if ($iwWasPsk != "") do={
+      # One statement, or none has happened: versions differ in the word that unsets it.
+      :do { /interface wireguard peers set $iwPeer preshared-key="" } on-error={ }
+      :if ([:len ("" . [/interface wireguard peers get $iwPeer preshared-key])] = 44) do={
+        :do { /interface wireguard peers set $iwPeer preshared-key=none } on-error={ }
+      }
+      :if ([:len ("" . [/interface wireguard peers get $iwPeer preshared-key])] = 44) do={
+        :set iwBad "$iwBad; this version cannot unset a preshared key: make one on the hub (iwas-wg peer rotate --preshared)"
+      }
+    }
+    :if ($iwMoved or ($iwWasPub != $iwPub)) do={ /interface wireguard peers set $iwPeer public-key=$iwPub endpoint-address=$iwEp endpoint-port=$iwPort }
+  }
+  :local iwUp false
   # 4. The hub learns this router's key by hand; the private key never leaves the router.
   :local iwOwn ("" . [/interface wireguard get $iwId public-key])
   :put "iwas-wg: public key of this router: $iwOwn"
-  :local iwSay ("iwas-wg: configured, but NO HANDSHAKE yet: run on the hub: iwas-wg peer provision " . "cafe-central" . " --public-key $iwOwn")
+  :local iwWhy ("the hub has to learn the key of this router; run there: iwas-wg peer provision " . "cafe-central" . " --public-key $iwOwn")
+  :do { /tool netwatch remove [find where comment=$iwBackTag] } on-error={ :put "iwas-wg: the way back over a power cut stays until the hub answers" }
+  :if ($iwUp and (!$iwDid)) do={ :put "iwas-wg: nothing to change" }
+  :local iwPings 0
+  :if ($iwUp) do={
+    :do {
+      :local iwGot [/ping 10.0.0.1 count=3]
+      :if ([:typeof $iwGot] = "num") do={ :set iwPings $iwGot }
+    } on-error={ :put "iwas-wg: this account may not ping: it lacks the policy test" }
+  }
+  :local iwAgo "never"
+  :foreach iwI in=[/interface wireguard peers find where comment=$iwTag] do={
+    :local iwAge [/interface wireguard peers get $iwI last-handshake]
+    :if ([:typeof $iwAge] = "time") do={ :set iwAgo ("" . $iwAge) }
+  }
+  :local iwWarn 0
+  :local iwLeft $iwBad
+  :while ([:len $iwLeft] > 0) do={
+    :local iwText [:pick $iwLeft 2 [:len $iwLeft]]
+    :local iwCut [:find $iwText "; "]
+    :if ([:typeof $iwCut] != "num") do={ :set iwCut [:len $iwText] }
+    :put ("iwas-wg: WARNING " . [:pick $iwText 0 $iwCut])
+    :set iwWarn ($iwWarn + 1)
+    :set iwLeft ("" . [:pick $iwText $iwCut [:len $iwText]])
+  }
+  :local iwResult "no-handshake"
+  :local iwSay "iwas-wg: NO HANDSHAKE - $iwWhy"
+  :if ($iwUp) do={
+    :set iwResult "no-traffic"
+    :local iwLook "look at the firewall of the hub"
+    :if ($iwNeed and ($iwGood = 0)) do={ :set iwLook "look at chain input of this router, then at the firewall of the hub" }
+    :if ($iwRawNeed and ($iwRawGood = 0)) do={ :set iwLook "a rule of /ip firewall raw may drop what comes through the tunnel" }
+    :set iwSay "iwas-wg: HANDSHAKE BUT NO TRAFFIC - the hub ($iwHub) answers no ping: $iwLook$iwFault"
+    :if ($iwPings > 0) do={
+      :set iwResult "ok"
+      :set iwSay "iwas-wg: OK"
+      :if ($iwWarn = 1) do={ :set iwSay "iwas-wg: OK, 1 warning" }
+      :if ($iwWarn > 1) do={ :set iwSay "iwas-wg: OK, $iwWarn warnings" }
+    }
+  }
+  :put "iwas-wg: result=$iwResult warnings=$iwWarn handshake=$iwAgo ping=$iwPings/3"
   :log info $iwSay
   :put $iwSay
 }

@@ -8,7 +8,7 @@
 #         /import file-name="cafe-central.rsc"
 #       RouterOS 7.16 and later can look first, without changing anything:
 #         /import file-name="cafe-central.rsc" verbose=yes dry-run
-#       The last line it prints says how it went: "iwas-wg: OK", or what is wrong.
+#       The last line it prints says how it went: "iwas-wg: OK" (the hub answers), or what is wrong.
 :if ([:pick [/system resource get version] 0 2] = "6.") do={ :error "iwas-wg: RouterOS 6 has no WireGuard, upgrade this router to 7.1 or later first" }
 {
   :local iwTag "iwas-wg:cafe-central"
@@ -45,6 +45,9 @@
     :foreach iwJ in=[/ip firewall filter find where in-interface=$iwNow and dynamic=no] do={
       :if (("" . [/ip firewall filter get $iwJ comment]) != $iwTag) do={ :set iwBad "a firewall rule" }
     }
+    :foreach iwJ in=[/ip firewall raw find where in-interface=$iwNow and dynamic=no] do={
+      :if (("" . [/ip firewall raw get $iwJ comment]) != $iwTag) do={ :set iwBad "a raw rule" }
+    }
     :foreach iwJ in=[/ip firewall filter find where out-interface=$iwNow and dynamic=no] do={
       :if (("" . [/ip firewall filter get $iwJ comment]) != $iwTag) do={ :set iwBad "a firewall rule" }
     }
@@ -60,6 +63,7 @@
   :set iwCount ($iwCount + [:len [/ip address find where comment=$iwTag]])
   :set iwCount ($iwCount + [:len [/interface wireguard peers find where comment=$iwTag]])
   :set iwCount ($iwCount + [:len [/ip firewall filter find where comment=$iwTag]])
+  :set iwCount ($iwCount + [:len [/ip firewall raw find where comment=$iwTag]])
   :set iwCount ($iwCount + [:len [/ip route find where comment=$iwTag]])
   :local iwSay "iwas-wg: OK, nothing of ours is on this router"
   :if ($iwCount > 0) do={
@@ -73,14 +77,17 @@
   :do { /ip firewall nat remove [find where comment=$iwTag] } on-error={ }
   :do { /ip firewall mangle remove [find where comment=$iwTag] } on-error={ }
   :do { /ip firewall address-list remove [find where comment=$iwTag] } on-error={ }
+  /tool netwatch remove [find where comment="$iwTag way back"]
+  /ip firewall raw remove [find where comment=$iwTag]
   /ip firewall filter remove [find where comment=$iwTag]
   :do { /ipv6 route remove [find where comment=$iwTag] } on-error={ }
   /ip route remove [find where comment=$iwTag]
   /interface list member remove [find where comment=$iwTag]
-  /ip address remove [find where comment=$iwTag]
-  /interface wireguard peers remove [find where comment=$iwTag]
+  # The contact ends with one statement: cut off before it, the hub can send this script again.
   /interface wireguard remove [find where comment=$iwNext]
   /interface wireguard remove [find where comment=$iwTag]
+  /ip address remove [find where comment=$iwTag]
+  /interface wireguard peers remove [find where comment=$iwTag]
   :log info $iwSay
   :put $iwSay
 }

@@ -7,7 +7,7 @@
 #         /import file-name="cafe-central.rsc"
 #       RouterOS 7.16 and later can look first, without changing anything:
 #         /import file-name="cafe-central.rsc" verbose=yes dry-run
-#       The last line it prints says how it went: "iwas-wg: OK", or what is wrong.
+#       The last line it prints says how it went: "iwas-wg: OK" (the hub answers), or what is wrong.
 :if ([:pick [/system resource get version] 0 2] = "6.") do={ :error "iwas-wg: RouterOS 6 has no WireGuard, upgrade this router to 7.1 or later first" }
 {
   :if ([:pick [/system resource get version] 0 3] = "7.0") do={ :error "iwas-wg: needs RouterOS 7.1 or later, upgrade this router first" }
@@ -21,15 +21,15 @@
   :local iwId [:pick [/interface wireguard find where comment=$iwTag] 0]
   :local iwPeer [:pick [/interface wireguard peers find where comment=$iwTag] 0]
   :local iwOwn ("" . [/interface wireguard get $iwId public-key])
-  :local iwOldKey [:tostr [/interface wireguard get $iwId private-key]]
-  :local iwOldPsk ("" . [/interface wireguard peers get $iwPeer preshared-key])
-  :if ([:len $iwOldPsk] != 44) do={ :set iwOldPsk "" }
+  :local iwWasKey [:tostr [/interface wireguard get $iwId private-key]]
+  :local iwWasPsk ("" . [/interface wireguard peers get $iwPeer preshared-key])
+  :if ([:len $iwWasPsk] != 44) do={ :set iwWasPsk "" }
   :local iwSay ""
   :local iwTurn true
-  :if (($iwOwn = $iwMine) and ($iwOldPsk = $iwPsk)) do={ :set iwTurn false }
+  :if (($iwOwn = $iwMine) and ($iwWasPsk = $iwPsk)) do={ :set iwTurn false }
   # The router made its key itself, so it makes the next one too, beside the tunnel that runs.
   :local iwNext "$iwTag next key"
-  :if ($iwOwn = $iwMine) do={ :set iwKey $iwOldKey }
+  :if ($iwOwn = $iwMine) do={ :set iwKey $iwWasKey }
   :foreach iwI in=[/interface wireguard find where comment=$iwNext] do={
     :local iwHas ("" . [/interface wireguard get $iwI public-key])
     :if ($iwHas = $iwMine) do={ :set iwKey [:tostr [/interface wireguard get $iwI private-key]] }
@@ -53,46 +53,64 @@
     }
   }
   :if ($iwTurn) do={
-    :if (([:len $iwOldKey] != 44) or ([:len $iwKey] != 44)) do={ :error "iwas-wg: this account may not read the present key to keep it; use one with the policy sensitive. Nothing was changed" }
-    # A peer without preshared key is made anew from this: not every version can unset one.
-    :local iwName ("" . [/interface wireguard get $iwId name])
-    :local iwPub ("" . [/interface wireguard peers get $iwPeer public-key])
-    :local iwEp ("" . [/interface wireguard peers get $iwPeer endpoint-address])
-    :local iwPort [:tonum [/interface wireguard peers get $iwPeer endpoint-port]]
-    :if ([:typeof $iwPort] != "num") do={ :set iwPort 0 }
-    :local iwKeep [/interface wireguard peers get $iwPeer persistent-keepalive]
-    :if ([:typeof $iwKeep] != "time") do={ :set iwKeep 0s }
-    :local iwAllow ""
-    :foreach iwI in=[/interface wireguard peers get $iwPeer allowed-address] do={ :set iwAllow "$iwAllow,$iwI" }
-    :set iwAllow [:pick $iwAllow 1 [:len $iwAllow]]
+    :if (([:len $iwWasKey] != 44) or ([:len $iwKey] != 44)) do={ :error "iwas-wg: this account may not read the present key to keep it; use one with the policy sensitive. Nothing was changed" }
+    :local iwWasPub ("" . [/interface wireguard peers get $iwPeer public-key])
+    :local iwWasEp ("" . [/interface wireguard peers get $iwPeer endpoint-address])
+    :local iwWasPort ("" . [/interface wireguard peers get $iwPeer endpoint-port])
+    :local iwNewPsk $iwPsk
+    :local iwNewKey true
     # When the old key shook hands last, on this router's uptime; a second is lost in rounding.
     :local iwSeen 0s
     :local iwAge [/interface wireguard peers get $iwPeer last-handshake]
     :if ([:typeof $iwAge] = "time") do={ :set iwSeen (([/system resource get uptime] - $iwAge) + 1s) }
+    # Within the same second the old handshake and the new one could not be told apart.
+    :if ($iwSeen > 0s) do={ :delay 2s }
     # 2. The new key gets 60 seconds to reach the hub, which knows both until it has seen the new one.
+    # The router alone could not find back from a preshared key without its key, or the reverse.
+    :local iwBackTag "$iwTag way back"
+    :if ($iwWasPsk != $iwNewPsk) do={
+      :do {
+        :local iwDo "/interface wireguard peers set [find where comment=\"$iwTag\"] public-key=\"$iwWasPub\" endpoint-address=\"$iwWasEp\" endpoint-port=$iwWasPort"
+        :if ($iwWasPsk != "") do={ :set iwDo "$iwDo preshared-key=\"$iwWasPsk\"" }
+        :if (($iwWasPsk = "") and ($iwNewPsk != "")) do={
+          :set iwDo "$iwDo\n:do { /interface wireguard peers set [find where comment=\"$iwTag\"] preshared-key=none } on-error={ }"
+          :set iwDo "$iwDo\n:do { /interface wireguard peers set [find where comment=\"$iwTag\"] preshared-key=\"\" } on-error={ }"
+        }
+        :if ($iwNewKey) do={ :set iwDo "$iwDo\n/interface wireguard set [find where comment=\"$iwTag\"] private-key=\"$iwWasKey\"" }
+        :set iwDo "$iwDo\n:log warning \"iwas-wg: the old session is back after an interrupted script\""
+        :set iwDo "$iwDo\n/tool netwatch remove [find where comment=\"$iwBackTag\"]"
+        :local iwDone ":delay 5m\n/tool netwatch remove [find where comment=\"$iwBackTag\"]"
+        /tool netwatch add host=10.0.0.1 interval=3m timeout=3s down-script=$iwDo up-script=$iwDone comment=$iwBackTag
+      } on-error={ :put "iwas-wg: no way back over a power cut, netwatch refused it" }
+    }
     :local iwUp false
     :do {
-      /interface wireguard set $iwId private-key=$iwKey
-      :if ($iwOldPsk != "") do={
-        /interface wireguard peers remove $iwPeer
-        /interface wireguard peers add interface=$iwName public-key=$iwPub allowed-address=$iwAllow endpoint-address=$iwEp endpoint-port=$iwPort persistent-keepalive=$iwKeep comment=$iwTag
-        :set iwPeer [:pick [/interface wireguard peers find where comment=$iwTag] 0]
+      :if ($iwWasPsk != "") do={
+        # One statement, or none has happened: versions differ in the word that unsets it.
+        :do { /interface wireguard peers set $iwPeer preshared-key="" } on-error={ }
+        :if ([:len ("" . [/interface wireguard peers get $iwPeer preshared-key])] = 44) do={
+          :do { /interface wireguard peers set $iwPeer preshared-key=none } on-error={ }
+        }
+        :if ([:len ("" . [/interface wireguard peers get $iwPeer preshared-key])] = 44) do={ :error "this version cannot unset a preshared key" }
       }
+      /interface wireguard set $iwId private-key=$iwKey
       # Something to send makes the router call; in the background, for the hub cannot answer it yet.
       :do { :execute "/ping 10.0.0.1 count=2" } on-error={ }
-      :for iwN from=1 to=60 do={
-        :if (!$iwUp) do={
+      :local iwLong false
+      :for iwN from=1 to=150 do={
+        :if ((!$iwUp) and (($iwN < 61) or $iwLong)) do={
           :delay 1s
           :local iwAge [/interface wireguard peers get $iwPeer last-handshake]
           :if ([:typeof $iwAge] = "time") do={
             :if (([/system resource get uptime] - $iwAge) > $iwSeen) do={ :set iwUp true }
           }
-          :if ((!$iwUp) and (($iwN = 4) or ($iwN = 30))) do={
-            # Not by itself: the peer starts from nothing.
-            /interface wireguard peers set $iwPeer disabled=yes
-            :delay 1s
-            /interface wireguard peers set $iwPeer disabled=no
-            :do { :execute "/ping 10.0.0.1 count=2" } on-error={ }
+          :if ((!$iwUp) and (($iwN = 30) or ($iwN = 75) or ($iwN = 100) or ($iwN = 125) or ($iwN = 145))) do={ :do { :execute "/ping 10.0.0.1 count=2" } on-error={ } }
+          :if ((!$iwUp) and ($iwN = 50)) do={
+            # Where the old session still bears traffic, or nothing can be said of it, the router has
+            # not called anew: it does within two minutes of its last call.
+            :local iwGot 1
+            :do { :set iwGot [/ping 10.0.0.1 count=1] } on-error={ }
+            :if ($iwGot > 0) do={ :set iwLong true }
           }
         }
       }
@@ -102,18 +120,21 @@
       :set iwSay "iwas-wg: OK, handshake with the new key; traffic flows as soon as the hub has moved the address to it"
     } else={
       # 3. The old key comes back, and with it the router.
-      :if ([:len [/interface wireguard peers find where comment=$iwTag]] = 0) do={
-        /interface wireguard peers add interface=$iwName public-key=$iwPub allowed-address=$iwAllow endpoint-address=$iwEp endpoint-port=$iwPort persistent-keepalive=$iwKeep comment=$iwTag
+      /interface wireguard peers set $iwPeer public-key=$iwWasPub endpoint-address=$iwWasEp endpoint-port=$iwWasPort
+      :if ($iwWasPsk != $iwNewPsk) do={
+        :if ($iwWasPsk = "") do={
+          # One statement, or none has happened: versions differ in the word that unsets it.
+          :do { /interface wireguard peers set $iwPeer preshared-key="" } on-error={ }
+          :if ([:len ("" . [/interface wireguard peers get $iwPeer preshared-key])] = 44) do={
+            :do { /interface wireguard peers set $iwPeer preshared-key=none } on-error={ }
+          }
+        } else={ /interface wireguard peers set $iwPeer preshared-key=$iwWasPsk }
       }
-      :set iwPeer [:pick [/interface wireguard peers find where comment=$iwTag] 0]
-      :if ($iwOldPsk != "") do={ /interface wireguard peers set $iwPeer preshared-key=$iwOldPsk }
-      /interface wireguard set $iwId private-key=$iwOldKey
-      /interface wireguard peers set $iwPeer disabled=yes
-      :delay 1s
-      /interface wireguard peers set $iwPeer disabled=no
+      :if ($iwNewKey) do={ /interface wireguard set $iwId private-key=$iwWasKey }
       :do { :execute "/ping 10.0.0.1 count=2" } on-error={ }
       :set iwSay "iwas-wg: NOT ROTATED, NO HANDSHAKE with the new key after 60s - the old key is back in place; look at the hub and run this again"
     }
+    :do { /tool netwatch remove [find where comment=$iwBackTag] } on-error={ :put "iwas-wg: the way back over a power cut stays until the hub answers" }
   }
   :log info $iwSay
   :put $iwSay

@@ -23,6 +23,8 @@ pub(super) enum Takes {
     Prefix,
     Prefix6,
     Prefixes,
+    /// What a rule matches: an address or a network, or `!` and one.
+    Match,
     /// The name of an interface that exists.
     Interface,
     Word(&'static [&'static str]),
@@ -39,8 +41,8 @@ pub(super) struct Menu {
 }
 
 use Takes::{
-    Bool, Host, Interface, Ip, Key, Mtu, Port, Prefix, Prefix6, Prefixes, PresharedKey, PrivateKey, Text,
-    Time, Word,
+    Bool, Host, Interface, Ip, Key, Match, Mtu, Port, Prefix, Prefix6, Prefixes, PresharedKey, PrivateKey,
+    Text, Time, Word,
 };
 
 const ACTIONS: Takes = Word(&[
@@ -53,6 +55,8 @@ const ACTIONS: Takes = Word(&[
     "passthrough",
     "fasttrack-connection",
     "return",
+    "add-src-to-address-list",
+    "notrack",
 ]);
 const FILTER: &[(&str, u32, Takes)] = &[
     ("chain", 1, Text),
@@ -60,8 +64,12 @@ const FILTER: &[(&str, u32, Takes)] = &[
     ("in-interface", 1, Interface),
     ("out-interface", 1, Interface),
     ("in-interface-list", 1, Text),
-    ("src-address", 1, Ip),
-    ("dst-address", 1, Ip),
+    ("src-address", 1, Match),
+    ("dst-address", 1, Match),
+    ("src-address-list", 1, Text),
+    ("dst-address-list", 1, Text),
+    ("address-list", 1, Text),
+    ("jump-target", 1, Text),
     ("protocol", 1, Word(&["tcp", "udp", "icmp"])),
     ("dst-port", 1, Text),
     ("connection-state", 1, Text),
@@ -178,6 +186,13 @@ const MENUS: &[Menu] = &[
         single: false,
     },
     Menu {
+        path: "ip firewall raw",
+        params: FILTER,
+        required: &["chain"],
+        readonly: &["dynamic"],
+        single: false,
+    },
+    Menu {
         path: "ip firewall nat",
         params: FILTER,
         required: &["chain"],
@@ -205,6 +220,14 @@ const MENUS: &[Menu] = &[
         readonly: &["dynamic"],
         single: false,
     },
+    Menu {
+        path: "user",
+        params: &[("name", 1, Text), ("group", 1, Text), ("address", 1, Prefixes), ("disabled", 1, Bool)],
+        required: &["name", "group"],
+        readonly: &[],
+        single: false,
+    },
+    Menu { path: "snmp", params: &[("enabled", 1, Bool)], required: &[], readonly: &[], single: true },
     Menu {
         path: "tool netwatch",
         params: &[
@@ -331,6 +354,11 @@ pub(super) fn check(takes: Takes, given: &Value) -> Result<Value, String> {
         Key => key("public"),
         PresharedKey => key("preshared"),
         Ip => text.parse().map(Value::Ip).map_err(|_| bad()),
+        Match => {
+            let bare = text.strip_prefix('!').unwrap_or(&text);
+            let right = bare.parse::<std::net::Ipv4Addr>().is_ok() || value::prefix(bare).is_some();
+            right.then_some(Value::Str(text.clone())).ok_or_else(bad)
+        }
         Prefix => value::prefix(&text).map(|(a, n)| Value::Prefix(a, n)).ok_or_else(bad),
         Prefix6 => {
             let right = text.contains(':') && value::is_any_prefix(&text);

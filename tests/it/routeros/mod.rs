@@ -6,6 +6,7 @@
 //! matches nothing, `get` on nothing stops the script, `remove` and `set` on nothing do nothing.
 //! It is no router: what it shows is that the logic of a script is right under these rules.
 
+mod firewall;
 mod menus;
 mod parse;
 mod router;
@@ -13,6 +14,8 @@ mod run;
 mod state;
 mod value;
 
+#[allow(unused_imports, reason = "the real tests use less")]
+pub(crate) use firewall::Packet;
 pub(crate) use router::{Hub, Router};
 pub(crate) use state::WireGuard;
 
@@ -72,8 +75,17 @@ impl Router {
 
     /// Netwatch notices that the hub is gone and runs its scripts, without the right to read keys.
     pub(crate) fn netwatch_goes_down(&mut self) -> Vec<Outcome> {
-        let scripts: Vec<String> =
-            self.rows_of("tool netwatch").map(|r| r.get("down-script").to_string()).collect();
+        self.run_netwatch("down-script")
+    }
+
+    /// What netwatch runs for the state that it finds, as after a start.
+    pub(crate) fn netwatch_looks(&mut self) -> Vec<Outcome> {
+        let script = if self.is_up() { "up-script" } else { "down-script" };
+        self.run_netwatch(script)
+    }
+
+    fn run_netwatch(&mut self, which: &str) -> Vec<Outcome> {
+        let scripts: Vec<String> = self.rows_of("tool netwatch").map(|r| r.get(which).to_string()).collect();
         let minor = self.minor();
         self.sensitive = false;
         let outcomes = scripts.iter().map(|s| self.run(s, minor)).collect();

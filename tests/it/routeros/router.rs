@@ -1,12 +1,16 @@
 //! The modelled router: rows in menus, a clock, and a hub that may or may not answer.
 
 use super::{
+    firewall::Packet,
     menus::{self, Takes},
     value::Value,
 };
 use iwas_wg::model::PrivateKey;
 use std::collections::BTreeMap;
 use zeroize::Zeroizing;
+
+/// The VPN address of the hub.
+pub(super) const HUB_IP: &str = "10.0.0.1";
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Row {
@@ -23,7 +27,7 @@ impl Row {
         })
     }
 
-    fn is(&self, name: &str) -> bool {
+    pub(super) fn is(&self, name: &str) -> bool {
         self.get(name) == Value::Bool(true)
     }
 }
@@ -41,6 +45,10 @@ pub(crate) struct Hub {
     pub(crate) preshared: Vec<(String, String)>,
     /// Ports of the router whose packets a stuck NAT entry swallows.
     pub(crate) stuck_ports: Vec<i64>,
+    /// Its address where `host` is a name; not looked at while empty.
+    pub(crate) address: String,
+    /// Whether its firewall drops echoes.
+    pub(crate) silent: bool,
 }
 
 impl Hub {
@@ -76,6 +84,14 @@ pub(crate) struct Router {
     pub(super) sensitive: bool,
     /// When set, the n-th write from now fails: a fault in the middle.
     pub(crate) fail_write: Option<usize>,
+    /// When set, the power goes after so many more statements.
+    pub(crate) power_for: Option<usize>,
+    /// What `preshared-key=` takes for "none": versions differ.
+    pub(crate) unset_word: Option<&'static str>,
+    /// Addresses of the internet that answer an echo.
+    pub(crate) internet: Vec<String>,
+    /// What a name resolves to.
+    pub(crate) resolved: String,
 }
 
 impl Router {
@@ -96,6 +112,10 @@ impl Router {
             pings: true,
             sensitive: true,
             fail_write: None,
+            power_for: None,
+            unset_word: Some(""),
+            internet: ["1.1.1.1", "9.9.9.9"].map(String::from).into(),
+            resolved: "198.51.100.9".into(),
         };
         for port in ["ether1", "ether2", "bridge"] {
             router.given("interface", &[("name", port)]);
@@ -104,12 +124,19 @@ impl Router {
             "ip address",
             &[("address", "203.0.113.77/24"), ("network", "203.0.113.0"), ("interface", "ether1")],
         );
-        for (name, port) in
-            [("ssh", "22"), ("www", "80"), ("winbox", "8291"), ("api", "8728"), ("api-ssl", "8729")]
-        {
+        for (name, port) in [
+            ("ssh", "22"),
+            ("www", "80"),
+            ("www-ssl", "443"),
+            ("winbox", "8291"),
+            ("api", "8728"),
+            ("api-ssl", "8729"),
+        ] {
             router.given("ip service", &[("name", name), ("port", port)]);
         }
         router.given("system ntp client", &[("enabled", "yes")]);
+        router.given("snmp", &[("enabled", "yes")]);
+        router.given("user", &[("name", "admin"), ("group", "full")]);
         router
     }
 
@@ -226,6 +253,7 @@ impl Router {
             default("endpoint-port", Value::Num(0));
         }
         self.rows.insert(at, row);
+        self.resolve_endpoint(id);
         self.settle();
         Ok(id)
     }
@@ -248,7 +276,16 @@ impl Router {
             if name == "disabled" && value == Value::Bool(true) && self.forgets {
                 self.row_mut(id).values.remove("handshake-at");
             }
-            self.row_mut(id).values.insert(name, value);
+            let anew =
+                matches!(name.as_str(), "endpoint-address" | "disabled") && old.get(&name) != Some(&value);
+            if value == Value::Nil {
+                self.row_mut(id).values.remove(&name);
+            } else {
+                self.row_mut(id).values.insert(name, value);
+            }
+            if anew {
+                self.resolve_endpoint(id);
+            }
         }
         debug_assert!(now == self.now);
         self.settle();
@@ -291,9 +328,14 @@ impl Router {
         let mut out = BTreeMap::new();
         for (name, value) in values {
             let takes = menu.takes(&name).ok_or_else(|| format!("bad parameter {name}"))?;
-            let value = menus::check(takes, &value)?;
+            let value = match value.to_string() {
+                word if takes == Takes::PresharedKey && self.unset_word == Some(&word) => Value::Nil,
+                _ => menus::check(takes, &value)?,
+            };
             let others = |path: &'static str| self.rows_of(path).filter(|r| Some(r.id) != own);
-            if takes == Takes::Interface && !others("interface").any(|r| r.get("name") == value) {
+            let named = value.to_string();
+            let named = named.strip_prefix('!').unwrap_or(&named);
+            if takes == Takes::Interface && !others("interface").any(|r| r.get("name").to_string() == named) {
                 return Err(format!("input does not match any value of interface: {value}"));
             }
             if menu.path.starts_with("interface")
@@ -321,11 +363,53 @@ impl Router {
         }
     }
 
-    /// An echo to the hub: without keepalive only a packet makes a peer call.
-    pub(super) fn ping(&mut self, address: &str) {
-        if address == "10.0.0.1" && self.pings {
-            self.settle_peers(true);
+    /// Whether an echo is answered; to the hub, without keepalive only a packet makes a peer call.
+    pub(super) fn ping(&mut self, address: &str) -> Result<bool, String> {
+        if !self.pings {
+            return Err("not enough permissions (9)".into());
         }
+        if address != HUB_IP {
+            return Ok(self.internet.iter().any(|a| a == address));
+        }
+        self.settle_peers(true);
+        Ok(self.is_up() && !self.hub.silent && self.hears_the_hub())
+    }
+
+    /// A name is resolved when the endpoint is set, the peer is enabled or the router starts, and
+    /// never again.
+    fn resolve_endpoint(&mut self, id: u32) {
+        let row = self.row(id).expect("a row that exists");
+        let host = row.get("endpoint-address");
+        let address = match &host {
+            Value::Str(name) if self.names.contains(name) => Value::of_word(&self.resolved),
+            Value::Ip(_) => host,
+            _ => Value::Nil,
+        };
+        if row.menu == "interface wireguard peers" && address != Value::Nil {
+            self.row_mut(id).values.insert("resolved".into(), address);
+        }
+    }
+
+    /// Whether the answer of the hub to an echo passes the firewall of the tunnel's interface.
+    fn hears_the_hub(&self) -> bool {
+        let interfaces: Vec<String> =
+            self.rows_of("interface wireguard peers").map(|p| p.get("interface").to_string()).collect();
+        interfaces.iter().any(|i| self.clone().receives(&Packet::answer(i)))
+    }
+
+    /// The power comes back: what is configured stays, what runs or was learned is gone, and
+    /// netwatch looks at its hosts five minutes later.
+    pub(crate) fn reboot(&mut self) {
+        self.power_for = None;
+        for row in self.rows.iter_mut().filter(|r| r.menu == "interface wireguard peers") {
+            row.values.remove("handshake-at");
+            row.values.remove("session");
+        }
+        let peers: Vec<u32> = self.rows_of("interface wireguard peers").map(|p| p.id).collect();
+        for peer in peers {
+            self.resolve_endpoint(peer);
+        }
+        self.delay(300);
     }
 
     fn end_sessions(&mut self, id: u32) {
@@ -366,12 +450,15 @@ impl Router {
 
     fn is_answered(&self, peer: &Row) -> bool {
         let host = peer.get("endpoint-address").to_string();
+        let sent_to = peer.get("resolved").to_string();
+        let arrives = (host == self.hub.host && self.hub.address.is_empty())
+            || (!sent_to.is_empty() && sent_to == self.hub.address);
         let resolves = host.parse::<std::net::IpAddr>().is_ok() || self.names.contains(&host);
         self.rows_of("interface wireguard").filter(|i| i.get("name") == peer.get("interface")).any(|i| {
             !peer.is("disabled")
                 && !i.is("disabled")
                 && resolves
-                && host == self.hub.host
+                && arrives
                 && peer.get("endpoint-port") == Value::Num(self.hub.port)
                 && peer.get("public-key").to_string() == self.hub.public_key
                 && self.hub.accepts(&public_key(i), &peer.get("preshared-key").to_string())

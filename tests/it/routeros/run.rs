@@ -22,6 +22,8 @@ pub(super) struct Run<'r> {
     pub(super) output: Vec<String>,
     /// Lines of the conditions that were nil.
     pub(super) undecided: Vec<usize>,
+    /// Whether it runs beside the script that waits.
+    background: bool,
     scopes: Vec<HashMap<String, Value>>,
     /// Row that `where` looks at.
     looking_at: Option<Row>,
@@ -36,6 +38,7 @@ impl<'r> Run<'r> {
             router,
             output: Vec::new(),
             undecided: Vec::new(),
+            background: false,
             scopes: Vec::new(),
             looking_at: None,
             steps: 0,
@@ -81,6 +84,11 @@ impl<'r> Run<'r> {
                 self.steps += 1;
                 if self.steps > 200_000 {
                     return self.fail("endless loop");
+                }
+                match &mut self.router.power_for {
+                    Some(0) => return self.fail("the power is gone"),
+                    Some(left) => *left -= 1,
+                    None => {}
                 }
                 if command.path.is_empty() { self.global(command) } else { self.in_menu(command) }
             }
@@ -148,7 +156,7 @@ impl<'r> Run<'r> {
                 Value::Time(t) => Value::Time(self.router.now - t),
                 _ => Value::Nil,
             },
-            ("interface wireguard peers", "current-endpoint-address") => row.get("endpoint-address"),
+            ("interface wireguard peers", "current-endpoint-address") => row.get("resolved"),
             ("tool netwatch", "status") => Value::str(if self.router.is_up() { "up" } else { "down" }),
             ("system ntp client", "status") => Value::str("synchronized"),
             _ => row.get(name),
@@ -251,7 +259,7 @@ impl<'r> Run<'r> {
                 };
                 let depth = self.scopes.len();
                 match (self.block(body), Self::named(command, "on-error")) {
-                    (Err(_), Some(_)) => {
+                    (Err(_), Some(_)) if self.router.power_for != Some(0) => {
                         self.scopes.truncate(depth);
                         self.looking_at = None;
                         self.body(command, "on-error")?;
@@ -306,15 +314,29 @@ impl<'r> Run<'r> {
                 let minor = self.router.minor();
                 let file = super::parse::parse(&first.to_string(), minor);
                 if file.error.is_none() {
-                    let _ = Run::new(self.router).file(&file.statements);
+                    let mut beside = Run::new(self.router);
+                    beside.background = true;
+                    let _ = beside.file(&file.statements);
                 }
             }
-            "ping" => self.router.ping(&first.to_string()),
+            "ping" => {
+                let Some(count) = Self::named(command, "count") else { return self.fail("an endless ping") };
+                let Value::Num(count) = self.expr(&count)? else { return self.fail("bad count") };
+                let mut answers = 0;
+                for _ in 0..count {
+                    let answer = self.router.ping(&first.to_string());
+                    answers += i64::from(self.or_fail(answer)?);
+                    if !self.background {
+                        self.router.delay(1);
+                    }
+                }
+                return Ok(Value::Num(answers));
+            }
             ":resolve" => {
                 if !self.router.names.contains(&first.to_string()) {
                     return self.fail("failure: dns name does not exist");
                 }
-                return Ok(Value::of_word("198.51.100.9"));
+                return Ok(Value::of_word(&self.router.resolved));
             }
             name => return self.fail(format!("bad command name {name}")),
         }

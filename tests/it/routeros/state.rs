@@ -36,8 +36,10 @@ impl Router {
         rows.sort_by_key(|r| r.menu);
         for row in rows {
             let _ = write!(out, "/{} add", row.menu);
-            for (name, value) in
-                row.values.iter().filter(|(n, _)| !matches!(n.as_str(), "handshake-at" | "session"))
+            for (name, value) in row
+                .values
+                .iter()
+                .filter(|(n, _)| !matches!(n.as_str(), "handshake-at" | "session" | "resolved"))
             {
                 // A default that was set explicitly is no difference.
                 let default = match name.as_str() {
@@ -111,34 +113,6 @@ impl Router {
                 .map(|r| r.get("dst-address").to_string())
                 .collect(),
         })
-    }
-
-    /// Whether a new connection to the router itself passes its input chain; `port` 0 is ICMP.
-    pub(crate) fn admits(&self, interface: &str, source: Ipv4Addr, port: u16) -> bool {
-        let in_list = |list: &str| {
-            self.rows_of("interface list member")
-                .any(|m| m.get("list") == Value::str(list) && m.get("interface") == Value::str(interface))
-        };
-        for rule in self.rows_of("ip firewall filter").filter(|r| r.get("chain") == Value::str("input")) {
-            let text = |name: &str| Some(rule.get(name).to_string()).filter(|t| !t.is_empty());
-            let applies = rule.get("disabled") != Value::Bool(true)
-                && text("connection-state").is_none_or(|s| s.contains("new"))
-                && text("in-interface").is_none_or(|i| i == interface)
-                && text("in-interface-list").is_none_or(|l| match l.strip_prefix('!') {
-                    Some(list) => !in_list(list),
-                    None => in_list(&l),
-                })
-                && text("src-address").is_none_or(|a| a == source.to_string())
-                && text("dst-address").is_none()
-                && text("protocol").is_none_or(|p| p == if port == 0 { "icmp" } else { "tcp" })
-                && text("dst-port").is_none_or(|ports| ports.split(',').any(|p| p == port.to_string()));
-            match rule.get("action").to_string().as_str() {
-                "accept" if applies => return true,
-                "drop" | "reject" | "tarpit" if applies => return false,
-                _ => {}
-            }
-        }
-        true
     }
 
     /// Where packets to this address go by the router's own addresses: the longest prefix wins.

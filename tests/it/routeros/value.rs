@@ -189,7 +189,7 @@ pub(super) fn apply(op: Op, a: &Value, b: &Value) -> Result<Value, String> {
         (Op::Less, Num(x), Num(y)) | (Op::Less, Time(x), Time(y)) => Bool(x < y),
         (Op::Greater, Num(x), Num(y)) | (Op::Greater, Time(x), Time(y)) => Bool(x > y),
         (Op::Matches, _, Value::Str(pattern)) => Bool(matches(&a.to_string(), pattern)?),
-        (Op::In, Ip(x), Value::Prefix(y, n)) => Bool(inside(*x, *y, *n)),
+        (Op::In, Ip(x), Value::Prefix(network, length)) => Bool(inside(*x, *network, *length)),
         (Op::NotMatches, _, _) => return Err("cannot invert string".into()),
         (Op::Concat, _, _) => Value::str(format!("{a}{b}")),
         (Op::Plus, Num(x), Num(y)) => Num(x + y),

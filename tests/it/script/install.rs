@@ -17,7 +17,7 @@ const INTERFACE: &str = "wireguard-iwas";
 fn a_router_becomes_a_spoke_in_contact() {
     for mut router in routers() {
         let outcome = Spoke::new().run_well(Install, &mut router);
-        assert_eq!(outcome.last(), "iwas-wg: OK, handshake with the hub");
+        assert_eq!(outcome.last(), "iwas-wg: OK");
         let wg = installed(&router);
         assert_eq!(wg.private_key, key(7).expose().as_str());
         assert_eq!(wg.peer_public_key, public(200).to_string());
@@ -73,7 +73,8 @@ fn a_second_run_changes_nothing_at_all() {
             router.wait(90);
             let outcome = spoke.run_well(Install, &mut router);
             assert_eq!(outcome.writes, 0, "variant {n}: {:#?}", outcome.output);
-            assert_eq!(outcome.last(), "iwas-wg: OK, nothing to change, handshake with the hub");
+            assert_eq!(outcome.last(), "iwas-wg: OK");
+            assert!(outcome.output.contains(&"iwas-wg: nothing to change".to_owned()), "{outcome:#?}");
             assert_eq!(router.export(), before);
         }
     }
@@ -98,7 +99,7 @@ fn each_setting_that_changed_on_the_hub_is_changed_and_nothing_is_doubled() {
         ("watchdog", |s| s.options.watchdog = true),
     ];
     for (what, change) in changes {
-        for mut router in routers() {
+        for (n, mut router) in routers().into_iter().enumerate() {
             let (first, mut second) = (Spoke::new(), Spoke::new());
             change(&mut second);
             router.hub = hub(&[7, 8]);
@@ -106,7 +107,8 @@ fn each_setting_that_changed_on_the_hub_is_changed_and_nothing_is_doubled() {
             second.run_well(Install, &mut fresh);
             first.run_well(Install, &mut router);
             let there = second.run_well(Install, &mut router);
-            assert!(there.writes > 0, "{what}");
+            // A router without a firewall needs no rules.
+            assert!(there.writes > 0 || (n == 0 && what.contains("management")), "{what}");
             assert_eq!(router.wireguard(TAG), fresh.wireguard(TAG), "{what}");
             assert_eq!(router.export(), fresh.export(), "{what}");
             // And back again.
@@ -257,8 +259,8 @@ fn without_an_answer_it_says_so_after_a_bounded_time() {
     assert!(outcome.error.is_none());
     assert_eq!(
         outcome.last(),
-        "iwas-wg: configured, but NO HANDSHAKE after 40s - check outbound UDP to vpn.example.com port 51820, \
-         the clock and the hub"
+        "iwas-wg: NO HANDSHAKE - none after 40s: check outbound UDP to vpn.example.com port 51820, the clock \
+         and the hub"
     );
     assert!(router.seconds_since(&start) <= 60);
     assert_eq!(router.log.last().map(String::as_str), Some(outcome.last()));
@@ -290,8 +292,8 @@ fn warnings_never_stop_it() {
     for warning in [
         "the clock is in 1970",
         "the NTP client is off",
-        "ssh accepts only 192.168.88.0/24",
-        "api is disabled",
+        "service ssh accepts only 192.168.88.0/24, not the hub (10.0.0.1)",
+        "service api is disabled",
     ] {
         assert!(
             outcome.output.iter().any(|l| l.starts_with("iwas-wg: WARNING") && l.contains(warning)),

@@ -127,8 +127,10 @@ fn check_says_ok_or_names_every_fault_and_changes_nothing() {
     let spoke = everything();
     assert_eq!(
         verdict(&spoke, &mut router),
-        "iwas-wg: NOT OK: no interface with the comment iwas-wg:cafe; no peer with the comment iwas-wg:cafe; \
-         no address with the comment iwas-wg:cafe; no management rule with the comment iwas-wg:cafe"
+        "iwas-wg: NO HANDSHAKE - none for more than 3 minutes: check outbound UDP to vpn.example.com port 51820, \
+         the clock and the hub; no interface with the comment iwas-wg:cafe; no peer with the comment \
+         iwas-wg:cafe; no address with the comment iwas-wg:cafe; the management rules are not as wanted before \
+         the first static rule of chain input"
     );
     spoke.run_well(Install, &mut router);
     let text = spoke.run(Check, &mut router).output.join("\n");
@@ -138,11 +140,13 @@ fn check_says_ok_or_names_every_fault_and_changes_nothing() {
         "ntp on, synchronized",
         "last handshake 00:00:0",
         "public key ",
-        "our last rule is number 3 of 7, the first that drops is number 4",
+        "firewall: rules of ours in chain input 2 (2 good), in raw 0 (0 good)",
+        "result=ok warnings=0 handshake=00:00:0",
+        " ping=3/3",
     ] {
         assert!(text.contains(line), "{line}: {text}");
     }
-    assert_eq!(verdict(&spoke, &mut router), "iwas-wg: OK, as the hub wants it and in contact");
+    assert_eq!(verdict(&spoke, &mut router), "iwas-wg: OK");
     let faults: [(&str, (&str, &str), &str); 5] = [
         ("interface wireguard", ("disabled", "yes"), "interface wireguard-iwas is disabled"),
         ("interface wireguard peers", ("disabled", "yes"), "the peer is disabled"),
@@ -152,19 +156,26 @@ fn check_says_ok_or_names_every_fault_and_changes_nothing() {
             "the endpoint is not vpn.example.com port 51820",
         ),
         ("ip address", ("address", "10.0.0.8/24"), "the address is not 10.0.0.7/24"),
-        ("ip firewall filter", ("disabled", "yes"), "a management rule is disabled"),
+        (
+            "ip firewall filter",
+            ("disabled", "yes"),
+            "the management rules are not as wanted before the first static rule of chain input",
+        ),
     ];
     for (menu, set, fault) in faults {
         let mut broken = router.clone();
         broken.edit(menu, ("comment", TAG), set);
-        assert!(verdict(&spoke, &mut broken).contains(fault), "{fault}");
+        let outcome = spoke.run(Check, &mut broken);
+        let warning = format!("iwas-wg: WARNING {fault}");
+        assert!(outcome.output.contains(&warning), "{fault}: {outcome:#?}");
+        assert_ne!(outcome.last(), "iwas-wg: OK", "{fault}");
     }
     router.hub = hub(&[]);
     router.date = "1970-01-02".into();
     router.wait(400);
     let said = verdict(&spoke, &mut router);
     assert!(
-        said.contains("NO HANDSHAKE for more than 3 minutes") && said.contains("the clock is in 1970"),
+        said.contains("NO HANDSHAKE - none for more than 3 minutes") && said.contains("the clock is in 1970"),
         "{said}"
     );
 }

@@ -54,7 +54,7 @@ fn a_router_that_calls_by_itself_is_never_cut_off() {
     let start = router.clone();
     // One write: the key. With the peer disabled for a moment, a power cut could end it all.
     assert_eq!(spoke.run_well(Rotate, &mut router).writes, 1);
-    assert!(router.seconds_since(&start) <= 2, "{}", router.seconds_since(&start));
+    assert!(router.seconds_since(&start) <= 4, "{}", router.seconds_since(&start));
 }
 
 #[test]
@@ -105,7 +105,9 @@ fn the_old_key_comes_back_when_the_new_one_has_no_answer() {
         assert!(outcome.error.is_none(), "{outcome:#?}");
         assert!(outcome.last().starts_with("iwas-wg: NOT ROTATED, NO HANDSHAKE"), "{}", outcome.last());
         assert_eq!(router.export(), before, "everything is as it was");
-        assert!(router.seconds_since(&start) <= 75, "{}", router.seconds_since(&start));
+        // A router whose old session goes on is not dark while it waits.
+        let limit = if router.lazy { 165 } else { 75 };
+        assert!(router.seconds_since(&start) <= limit, "{}", router.seconds_since(&start));
         router.wait(30);
         assert!(router.is_up(), "and in contact");
         // The hub has learned the key in the meantime: the same script again.
@@ -117,9 +119,9 @@ fn the_old_key_comes_back_when_the_new_one_has_no_answer() {
 #[test]
 fn a_router_that_a_new_key_does_not_make_call_is_made_to() {
     let [_, mut router] = routers();
-    (router.lazy, router.pings) = (true, false);
     let mut spoke = Spoke::new();
     spoke.run_well(Install, &mut router);
+    (router.lazy, router.pings) = (true, false);
     router.hub = hub(&[7, 8]);
     spoke.private_key = Some(8);
     let outcome = spoke.run_well(Rotate, &mut router);
@@ -143,7 +145,7 @@ fn a_key_in_place_that_the_hub_does_not_answer_is_no_ok() {
 fn a_fault_in_the_middle_brings_the_old_keys_back() {
     // The preshared key before and after the rotation.
     for (old, new) in [(None, None), (None, Some(20)), (Some(21), None), (Some(21), Some(20))] {
-        for broken_at in 0..4 {
+        for broken_at in 0..5 {
             let [_, mut router] = routers();
             let mut spoke = Spoke::new();
             spoke.preshared_key = old.map(psk);
@@ -155,7 +157,8 @@ fn a_fault_in_the_middle_brings_the_old_keys_back() {
             spoke.preshared_key = new.map(psk);
             let outcome = spoke.run(Rotate, &mut router);
             if outcome.last() == DONE {
-                assert!(router.fail_write.is_some(), "the fault was not noticed");
+                let said = outcome.output.iter().any(|l| l.contains("way back over a power cut"));
+                assert!(router.fail_write.is_some() || said, "the fault was not noticed: {outcome:#?}");
                 continue;
             }
             assert!(outcome.last().starts_with("iwas-wg: NOT ROTATED"), "{outcome:#?}");

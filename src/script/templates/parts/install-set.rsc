@@ -4,25 +4,26 @@
 #- text is used only after :typeof has said what it is.
   # 2. From here on things change. A second run finds them as wanted and changes nothing.
   :local iwDid false
-  :local iwFresh false
-  :local iwNew false
+  # The interface gets its tag last: it is what a run that was cut off is continued by.
   :if ($iwOld != $iwTag) do={
     :put "iwas-wg: taking over what was made for $iwOld, this router under its former name"
-    /interface wireguard set [find where comment=$iwOld] comment=$iwTag
     /interface wireguard set [find where comment="$iwOld next key"] comment="$iwTag next key"
     /interface wireguard peers set [find where comment=$iwOld] comment=$iwTag
     /ip address set [find where comment=$iwOld] comment=$iwTag
     /ip firewall filter set [find where comment=$iwOld] comment=$iwTag
+    /ip firewall raw set [find where comment=$iwOld] comment=$iwTag
     /ip route set [find where comment=$iwOld] comment=$iwTag
     :do { /ipv6 route set [find where comment=$iwOld] comment=$iwTag } on-error={ }
+    /tool netwatch remove [find where comment="$iwOld way back"]
     /tool netwatch set [find where comment=$iwOld] comment=$iwTag
+    /interface wireguard set [find where comment=$iwOld] comment=$iwTag
     :set iwDid true
   }
   :if ($iwBare) do={
     :put "iwas-wg: taking over $iwIf, made by an older script without tags"
-    /interface wireguard set [find where name=$iwIf] comment=$iwTag
     /interface wireguard peers set [find where interface=$iwIf] comment=$iwTag
     /ip address set [find where interface=$iwIf] comment=$iwTag
+    /interface wireguard set [find where name=$iwIf] comment=$iwTag
     :set iwDid true
   }
   :if ([:len [/interface wireguard find where comment=$iwTag]] = 0) do={
@@ -41,14 +42,6 @@
     :put "iwas-wg: interface $iwNow renamed to $iwIf"
     :set iwDid true
   }
-#if private_key
-  :if (("" . [/interface wireguard get $iwId public-key]) != $iwMine) do={
-    /interface wireguard set $iwId private-key=$iwKey
-    :put "iwas-wg: private key set"
-    :set iwDid true
-    :set iwFresh true
-  }
-#end
 #if listen_port
   :if ([:tonum [/interface wireguard get $iwId listen-port]] != {{listen_port}}) do={
     /interface wireguard set $iwId listen-port={{listen_port}}
@@ -66,13 +59,11 @@
     :put "iwas-wg: interface enabled"
     :set iwDid true
   }
-#if !psk
-  # A preshared key cannot be unset by every version: the peer is made anew without.
-  :foreach iwI in=[/interface wireguard peers find where comment=$iwTag] do={
-    :if ([:len ("" . [/interface wireguard peers get $iwI preshared-key])] = 44) do={ /interface wireguard peers remove $iwI }
-  }
-#end
   :if ([:len [/interface wireguard peers find where comment=$iwTag]] = 0) do={
+#if private_key
+    # What is the new session's is set before the peer that uses it is there.
+    :if (("" . [/interface wireguard get $iwId public-key]) != $iwMine) do={ /interface wireguard set $iwId private-key=$iwKey }
+#end
     # All in one statement: a peer without endpoint and keepalive would never call.
 #if psk
     /interface wireguard peers add interface=$iwIf public-key=$iwPub preshared-key=$iwPsk allowed-address=$iwAllow \
@@ -83,45 +74,18 @@
 #end
     :put "iwas-wg: peer added"
     :set iwDid true
-    :set iwNew true
   }
   :local iwPeer [:pick [/interface wireguard peers find where comment=$iwTag] 0]
   :if (("" . [/interface wireguard peers get $iwPeer interface]) != $iwIf) do={
     /interface wireguard peers set $iwPeer interface=$iwIf
     :set iwDid true
   }
-  :if (("" . [/interface wireguard peers get $iwPeer public-key]) != $iwPub) do={
-    /interface wireguard peers set $iwPeer public-key=$iwPub
-    :put "iwas-wg: public key of the hub set"
-    :set iwDid true
-    :set iwFresh true
-  }
-#if psk
-  :if (("" . [/interface wireguard peers get $iwPeer preshared-key]) != $iwPsk) do={
-    /interface wireguard peers set $iwPeer preshared-key=$iwPsk
-    :put "iwas-wg: preshared key set"
-    :set iwDid true
-    :set iwFresh true
-  }
-#end
   # A list reads back joined with semicolons.
   :local iwHave ("" . [:tostr [/interface wireguard peers get $iwPeer allowed-address]])
   :if (($iwHave != $iwAllow) and ($iwHave != $iwAllowList)) do={
     /interface wireguard peers set $iwPeer allowed-address=$iwAllow
     :put "iwas-wg: allowed addresses set to $iwAllow"
     :set iwDid true
-  }
-  :if (("" . [/interface wireguard peers get $iwPeer endpoint-address]) != $iwEp) do={
-    /interface wireguard peers set $iwPeer endpoint-address=$iwEp
-    :put "iwas-wg: endpoint set to $iwEp"
-    :set iwDid true
-    :set iwFresh true
-  }
-  :if (("" . [/interface wireguard peers get $iwPeer endpoint-port]) != ("" . $iwPort)) do={
-    /interface wireguard peers set $iwPeer endpoint-port=$iwPort
-    :put "iwas-wg: endpoint port set"
-    :set iwDid true
-    :set iwFresh true
   }
   :local iwKeep 0s
   :local iwHas [/interface wireguard peers get $iwPeer persistent-keepalive]
@@ -209,74 +173,3 @@
     }
 #end
   } on-error={ :put "iwas-wg: WARNING could not set the IPv6 routes" }
-#if management
-  # The hub may manage this router: accepted before the first static rule of chain input that drops.
-  :local iwGood 0
-  :local iwShut false
-  :foreach iwI in=[/ip firewall filter find where chain="input" and dynamic=no] do={
-    :local iwAct ("" . [/ip firewall filter get $iwI action])
-    :if (("" . [/ip firewall filter get $iwI comment]) = $iwTag) do={
-      :local iwIs ($iwAct . " " . ("" . [/ip firewall filter get $iwI in-interface]) . " " . ("" . [/ip firewall filter get $iwI src-address]))
-      :set iwIs ($iwIs . " " . ("" . [/ip firewall filter get $iwI protocol]) . " " . ("" . [/ip firewall filter get $iwI dst-port]))
-      :if ([/ip firewall filter get $iwI disabled]) do={ :set iwIs "" }
-      :if ($iwShut) do={ :set iwIs "" }
-#if management_icmp
-      :if ($iwIs = "accept $iwIf $iwHub icmp ") do={ :set iwGood ($iwGood + 1) }
-#end
-#if management_tcp
-      :local iwPass "accept $iwIf $iwHub tcp "
-      :if (($iwIs = ($iwPass . {{management_ports}})) or ($iwIs = ($iwPass . {{management_list}}))) do={ :set iwGood ($iwGood + 1) }
-#end
-    }
-    :if (($iwAct = "drop") or ($iwAct = "reject") or ($iwAct = "tarpit")) do={ :set iwShut true }
-  }
-  :if (($iwGood != {{management_rules}}) or ([:len [/ip firewall filter find where comment=$iwTag]] != {{management_rules}})) do={
-    /ip firewall filter remove [find where comment=$iwTag]
-    :local iwDrop [/ip firewall filter find where chain="input" and dynamic=no and (action="drop" or action="reject" or action="tarpit")]
-    :if ([:len $iwDrop] = 0) do={
-#if management_icmp
-      /ip firewall filter add chain=input action=accept in-interface=$iwIf src-address=$iwHub protocol=icmp comment=$iwTag
-#end
-#if management_tcp
-      /ip firewall filter add chain=input action=accept in-interface=$iwIf src-address=$iwHub protocol=tcp dst-port={{management_ports}} comment=$iwTag
-#end
-    } else={
-      :set iwDrop [:pick $iwDrop 0]
-#if management_icmp
-      /ip firewall filter add chain=input action=accept in-interface=$iwIf src-address=$iwHub protocol=icmp comment=$iwTag place-before=$iwDrop
-#end
-#if management_tcp
-      /ip firewall filter add chain=input action=accept in-interface=$iwIf src-address=$iwHub protocol=tcp dst-port={{management_ports}} comment=$iwTag place-before=$iwDrop
-#end
-    }
-    :put "iwas-wg: management from the hub accepted on $iwIf"
-    :set iwDid true
-  }
-#else
-  # The firewall is left alone; only rules of ours from an earlier run go.
-  :if ([:len [/ip firewall filter find where comment=$iwTag]] > 0) do={
-    /ip firewall filter remove [find where comment=$iwTag]
-    :put "iwas-wg: management rules removed"
-    :set iwDid true
-  }
-#end
-#if watchdog
-  :local iwDog {{watchdog}}
-  :if ([:len [/tool netwatch find where comment=$iwTag]] = 0) do={
-    /tool netwatch add host={{hub_ip}} interval=1m timeout=3s down-script=$iwDog comment=$iwTag
-    :put "iwas-wg: watchdog added"
-    :set iwDid true
-  }
-  :local iwWid [:pick [/tool netwatch find where comment=$iwTag] 0]
-  :if ((("" . [/tool netwatch get $iwWid down-script]) != $iwDog) or (("" . [/tool netwatch get $iwWid host]) != $iwHub)) do={
-    /tool netwatch set $iwWid host={{hub_ip}} down-script=$iwDog
-    :put "iwas-wg: watchdog updated"
-    :set iwDid true
-  }
-#else
-  :if ([:len [/tool netwatch find where comment=$iwTag]] > 0) do={
-    /tool netwatch remove [find where comment=$iwTag]
-    :put "iwas-wg: watchdog removed"
-    :set iwDid true
-  }
-#end

@@ -1,6 +1,3 @@
-#- Rules of this file: every variable begins with "iw" (one named like a property would make
-#- "find where" match every row), placeholders stand outside of quotes (they bring their own), and
-#- only parameters that RouterOS 7.1 has. What is as wanted is not set again: live sessions survive.
 {
   :if ([:pick [/system resource get version] 0 3] = "7.0") do={ :error "iwas-wg: needs RouterOS 7.1 or later, upgrade this router first" }
   :local iwTag {{tag}}
@@ -22,6 +19,9 @@
   :local iwAddr {{address}}
   :local iwNet {{address_network}}
   :local iwHub {{hub}}
+  # Warnings, each after "; ".
+  :local iwBad ""
+  :local iwFault ""
   # 1. Look before touching anything: what is in the way and is not ours stops the script here.
   :local iwOld $iwTag
   :local iwBare false
