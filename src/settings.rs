@@ -4,11 +4,13 @@
 //! file, line and remedy; nothing is guessed. What this version cannot honour it refuses,
 //! rather than let somebody believe in it.
 
+mod bring_up;
 mod file;
 mod initial;
 mod known;
 mod rules;
 
+pub use bring_up::BringUp;
 pub use initial::{Initial, text as initial_text};
 pub use known::{FILES, KNOWN, KeptFile, Key, Section};
 
@@ -194,6 +196,8 @@ pub struct Settings {
     pub conf: PathBuf,
     /// `hub.backend`.
     pub backend: Backend,
+    /// `hub.bring_up`.
+    pub bring_up: BringUp,
     /// `[router]`.
     pub router: RouterOptions,
     /// `keys.mode`.
@@ -285,6 +289,7 @@ impl Settings {
             endpoint,
             listen_port: file.number("hub", "listen_port", 1..=65535)?.unwrap_or(DEFAULT_PORT),
             backend: file.parsed("hub", "backend")?.unwrap_or(Backend::Auto),
+            bring_up: file.parsed("hub", "bring_up")?.unwrap_or_default(),
             router: router(&file)?,
             key_mode: file.parsed("keys", "mode")?.unwrap_or(KeyMode::Stored),
             recipients: file.list("keys", "recipients")?.into_iter().map(|v| v.text).collect(),

@@ -11,6 +11,7 @@ mod source;
 use super::{
     Context, Outcome,
     making::{DEFAULT_INTERFACE, Making, in_the_way, make, refuse_existing},
+    wg_quick,
 };
 use crate::model::text::count;
 use crate::{
@@ -22,7 +23,7 @@ use crate::{
         PublicKey, name::NAME_MAX,
     },
     output::json::{AdoptReport, Envelope},
-    settings::Backend,
+    settings::{Backend, BringUp},
     store::{NewPeer, Store},
     wgconf::{Conf, InterfaceWanted},
 };
@@ -35,6 +36,9 @@ use std::{
     path::Path,
 };
 use zeroize::Zeroizing;
+
+/// The port of a hub that names none and is not up.
+const DEFAULT_PORT: u16 = 51820;
 
 /// What `init --adopt` was told.
 pub(super) struct Wish<'a> {
@@ -66,20 +70,16 @@ pub(super) fn run(wish: &Wish<'_>, ctx: &mut Context<'_>) -> Result<Outcome, Err
         wish.interface.cloned().or(found.interface.take()).or_else(|| named_by(from, &default_conf));
     let interface = interface.unwrap_or(default);
     let conf_path = places.default_conf(&interface);
-    let key = found.private_key.take().ok_or_else(|| {
-        Error::new(Kind::BadState, format!("{} has no PrivateKey", from.display()))
-            .hint("adopt the conf that wg-quick or \"wg showconf\" gives, as root")
-    })?;
+    let key = private_key(ctx, wish, &interface, &mut found, from)?;
     let live = read_live(ctx, wish, &interface, &key, from)?;
     if let Some(live) = &live {
         add_live_peers(&mut found, live);
     }
     let pool = pool(wish, &found, live.as_ref(), from)?;
-    let listen_port = wish
-        .listen_port
-        .or(found.listen_port)
-        .or_else(|| live.as_ref().and_then(|l| l.listen_port))
-        .unwrap_or(51820);
+    // What routers dial is what runs; the conf follows with the first sync, which says so.
+    let running = live.as_ref().and_then(|l| l.listen_port).filter(|port| *port != 0);
+    let named = wish.listen_port.or(running).or(found.listen_port);
+    let listen_port = named.unwrap_or(DEFAULT_PORT);
     let names = wish.names.map(names::read).transpose()?.unwrap_or_default();
     let (adopted, left) = locations(&found, &names, &pool, ctx.now())?;
     let address = pool.with_prefix(pool.hub());
@@ -109,6 +109,17 @@ pub(super) fn run(wish: &Wish<'_>, ctx: &mut Context<'_>) -> Result<Outcome, Err
         let from = from.display();
         ctx.ui.warn(&format!("{from} has {what}: wg-quick will overwrite it; remove that line"));
     }
+    if named.is_none() {
+        ctx.ui.warn(&format!(
+            "{} has no ListenPort, and {interface} is not up: the port is {DEFAULT_PORT} from now on; \
+             --listen-port names another",
+            from.display()
+        ));
+    }
+    let conf_name = conf_path.display().to_string();
+    if let Some(what) = wg_quick::passed_over(&found.only_wg_quick, BringUp::default(), &conf_name) {
+        ctx.ui.warn(&format!("{what}; {}", wg_quick::REMEDY));
+    }
     let known: BTreeSet<PublicKey> = found.peers.iter().map(|p| p.public_key).collect();
     let mut strangers: Vec<_> = names.iter().filter(|(key, _)| !known.contains(key)).collect();
     strangers.sort_by(|a, b| a.1.cmp(b.1));
@@ -116,6 +127,29 @@ pub(super) fn run(wish: &Wish<'_>, ctx: &mut Context<'_>) -> Result<Outcome, Err
         ctx.ui.warn(&format!("the name {name} was not used: no peer has the public key {key}"));
     }
     report(ctx, wish, &interface, &key, &adopted, &left, endpoint.is_none())
+}
+
+/// The hub's private key: that of the file, else, where a hook brings it, that of the interface.
+fn private_key(
+    ctx: &Context<'_>,
+    wish: &Wish<'_>,
+    interface: &InterfaceName,
+    found: &mut Found,
+    from: &Path,
+) -> Result<PrivateKey, Error> {
+    if let Some(key) = found.private_key.take() {
+        return Ok(key);
+    }
+    let missing = format!("{} has no PrivateKey", from.display());
+    if !found.has_key_hook {
+        return Err(Error::new(Kind::BadState, missing)
+            .hint("adopt the conf that wg-quick or \"wg showconf\" gives, as root"));
+    }
+    ctx.key_on(wish.backend, interface).map_err(|e| in_the_way(e, interface))?.ok_or_else(|| {
+        let message = format!("{missing}: a hook brings it, and {interface} is not up to take it from");
+        Error::new(Kind::BadState, message)
+            .hint(format!("bring {interface} up with wg-quick, and adopt it then"))
+    })
 }
 
 /// The interface as it runs, if it does and may be read. It must be that of the file.
@@ -150,8 +184,8 @@ fn named_by(from: &Path, default_conf: &Path) -> Option<InterfaceName> {
 /// need: a preshared key that is nowhere else would be gone with the next reboot.
 fn same_hub(conf_path: &Path, from: &Path, found: &Found, key: &PrivateKey) -> Result<(), Error> {
     let bytes = fsx::read_trusted(conf_path)?.map(Zeroizing::new).unwrap_or_default();
-    let conf =
-        Conf::parse(&bytes).ok().filter(|c| c.private_key().is_some_and(|k| k.public() == key.public()));
+    let is_its_key = |c: &Conf| c.private_key().map_or(c.has_key_hook(), |k| k.public() == key.public());
+    let conf = Conf::parse(&bytes).ok().filter(is_its_key);
     let path = conf_path.display();
     let Some(conf) = conf else {
         let message = format!("{path} is there already and is not the hub of {}", from.display());
@@ -198,14 +232,17 @@ fn add_live_peers(found: &mut Found, live: &LiveInterface) {
 /// The VPN network: the one that was named, else that of the hub's own address.
 fn pool(wish: &Wish<'_>, found: &Found, live: Option<&LiveInterface>, from: &Path) -> Result<Pool, Error> {
     let live = live.map(|l| l.addresses.clone()).unwrap_or_default();
-    let address: Option<Ipv4Net> = found.addresses.iter().copied().chain(live).find(|a| a.prefix_len() < 32);
-    let network = wish.network.map(str::to_owned).or_else(|| address.map(|a| a.trunc().to_string()));
+    let addresses: Vec<Ipv4Net> =
+        found.addresses.iter().copied().chain(live.into_iter().filter_map(source::v4)).collect();
+    let wide = addresses.iter().find(|a| a.prefix_len() < 32);
+    let network = wish.network.map(str::to_owned).or_else(|| wide.map(|a| a.trunc().to_string()));
     let network = network.ok_or_else(|| {
         Error::new(Kind::Usage, format!("{} names no VPN network", from.display()))
             .hint("name it with --network, such as --network 10.0.0.0/24")
     })?;
     let pool = Pool::new(&network, &[])?;
-    match address.filter(|a| pool.network().contains(&a.addr())) {
+    // Also one without its network: it is the hub's all the same.
+    match addresses.iter().find(|a| pool.network().contains(&a.addr())) {
         Some(address) if !pool.has_host(address.addr()) => {
             let message = format!("the hub's address {} is no host of {network}", address.addr());
             Err(Error::new(Kind::Conflict, message).hint("name the network with --network"))

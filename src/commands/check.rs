@@ -166,7 +166,7 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
     }
     let counts = sites(args, &mut found, &all, now);
     heartbeat(args, &mut found, &settings, &store, now)?;
-    hub(args, &mut found, &settings, &store, live.as_ref())?;
+    hub(args, &mut found, &settings, &store, &mut device, live.as_ref())?;
     expiring(args, &mut found, &all, now);
     answer(ctx, found, counts)
 }
@@ -245,6 +245,7 @@ fn hub(
     found: &mut Findings,
     settings: &Settings,
     store: &Store,
+    device: &mut dyn Device,
     live: Option<&LiveInterface>,
 ) -> Result<(), Error> {
     let (held, _) = store.held_addresses(&settings.pool)?;
@@ -261,7 +262,7 @@ fn hub(
     let Some(live) = live.filter(|_| fsx::read(&settings.conf).is_ok()) else {
         return Ok(());
     };
-    let places = drift(settings, store, live)?;
+    let places = drift(settings, store, device, live)?;
     let reached = |limit: Limit| limit.is_reached(places, 0);
     found.judge(reached(args.drift_warning), args.drift_critical.is_some_and(reached), || {
         format!("interface or conf differs from the store in {places} places (\"iwas-wg sync\" mends it)")

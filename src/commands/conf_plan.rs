@@ -5,7 +5,10 @@ use super::{Context, hub_address::hub_address, known_conf, occupied::Managed, pr
 use crate::{
     error::{Error, Kind},
     fsx::{self, Mark},
-    model::{PresharedKey, PublicKey, held_by, plan::Extras},
+    model::{
+        LinkSettings, PresharedKey, PublicKey, held_by,
+        plan::{Extras, WantedPeer},
+    },
     settings::Settings,
     store::{Hub, Store},
     vault::Opener,
@@ -43,8 +46,14 @@ pub(super) struct ConfPlan {
     pub(super) rewrite: Rewrite,
     /// What makes wg-quick(8) overwrite the file.
     pub(super) overwriting: Option<Overwriting>,
-    /// wg-quick(8) adds no routes.
-    pub(super) table_off: bool,
+    /// What it says of the link.
+    pub(super) link: LinkSettings,
+    /// Whether wg-quick(8) makes a route that is needed.
+    pub(super) needs_routes: bool,
+    /// What only wg-quick(8) can do.
+    pub(super) only_wg_quick: Vec<String>,
+    /// The peers of the file that the store does not know, as wg(8) sets them.
+    pub(super) foreign_peers: Vec<WantedPeer>,
     /// What the foreign peers hold of the VPN network.
     pub(super) claimed: Vec<Ipv4Net>,
     /// The addresses of `[Interface]`.
@@ -99,9 +108,18 @@ pub(super) fn of_the_conf(e: fsx::FsError) -> Error {
     }
 }
 
-/// The conf as it is with a right `[Interface]`, whether it differs from the file, and the mark of
-/// that.
-fn current_conf(settings: &Settings, hub: &Hub) -> Result<(Conf, bool, Option<Mark>), Error> {
+/// The conf with a right `[Interface]`.
+struct Current {
+    conf: Conf,
+    /// What had to be corrected, in words.
+    corrections: Vec<String>,
+    /// Whether it differs from the file, or there is none.
+    differs: bool,
+    mark: Option<Mark>,
+}
+
+/// The conf as it is, but with a right `[Interface]`.
+fn current_conf(settings: &Settings, hub: &Hub) -> Result<Current, Error> {
     let there = fsx::read_marked(&settings.conf)?;
     let is_new = there.is_none();
     let (bytes, mark) = match there {
@@ -120,11 +138,28 @@ fn current_conf(settings: &Settings, hub: &Hub) -> Result<(Conf, bool, Option<Ma
     };
     let key = if conf.has_wrong_key(&wanted) { Some(hub_key(settings, hub)?) } else { None };
     match conf.with_interface(&wanted, key.as_ref()) {
-        None => Ok((conf, is_new, mark)),
+        None => Ok(Current { conf, corrections: Vec::new(), differs: is_new, mark }),
         Some(text) => {
+            let corrections = conf.corrections(&wanted);
             let conf = Conf::parse_owned(text).map_err(|e| Error::of_conf(&settings.conf, e))?;
-            Ok((conf, true, None))
+            Ok(Current { conf, corrections, differs: true, mark: None })
         }
+    }
+}
+
+/// What the conf says of the link, as it is or is going to be.
+///
+/// # Errors
+/// Those of the conf.
+pub(super) fn link(
+    settings: &Settings,
+    store: &Store,
+    hub: &Hub,
+    behind: u64,
+) -> Result<LinkSettings, Error> {
+    match known_conf::known(settings, store, hub, behind) {
+        Some(seen) => Ok(seen.link),
+        None => Ok(current_conf(settings, hub)?.conf.link()),
     }
 }
 
@@ -153,7 +188,7 @@ pub(super) fn held_in_conf(
     if let Some(seen) = known_conf::known(settings, store, hub, 0) {
         return Ok((seen.claimed, seen.addresses));
     }
-    let (conf, ..) = current_conf(settings, hub)?;
+    let conf = current_conf(settings, hub)?.conf;
     let managed = Managed::read(store)?;
     let network = settings.pool.network();
     Ok((conf.held(|key, allowed| managed.unknown(network, key, allowed)), conf.own_addresses()))
@@ -208,7 +243,7 @@ pub(super) fn plan_conf_of(
     fresh: &Extras,
 ) -> Result<ConfPlan, Error> {
     let wanted = &desired.peers;
-    let (conf, differs, mark) = current_conf(settings, hub)?;
+    let Current { conf, corrections, differs, mark } = current_conf(settings, hub)?;
     let secrets = if wanted.iter().any(|w| w.peer.preshared) {
         missing_secrets(settings, store, &conf, wanted, fresh)?
     } else {
@@ -216,6 +251,7 @@ pub(super) fn plan_conf_of(
     };
     let mut rewrite = conf.rewrite_with(wanted, &desired.retired, &secrets);
     rewrite.changed |= differs;
+    rewrite.corrections = corrections;
     let foreign: HashSet<PublicKey> = rewrite.foreign.iter().copied().collect();
     let network = settings.pool.network();
     let claimed = match foreign.len() {
@@ -224,13 +260,25 @@ pub(super) fn plan_conf_of(
     };
     Ok(ConfPlan {
         overwriting: conf.overwriting(),
-        table_off: conf.table_off(),
+        link: conf.link(),
+        needs_routes: conf.needs_routes(),
+        only_wg_quick: conf.only_wg_quick(),
+        foreign_peers: foreign_peers(&conf, &foreign),
         claimed,
         addresses: conf.own_addresses(),
         plain: conf.is_plain(),
         mark,
         rewrite,
     })
+}
+
+/// These peers with their allowed IPs: they are on the interface that wg-quick(8) makes of the conf.
+fn foreign_peers(conf: &Conf, foreign: &HashSet<PublicKey>) -> Vec<WantedPeer> {
+    if foreign.is_empty() {
+        return Vec::new();
+    }
+    let peers = conf.peers().into_iter().filter(|p| foreign.contains(&p.public_key));
+    peers.map(|p| WantedPeer { wider: p.allowed_ips, ..WantedPeer::pending(p.public_key, false) }).collect()
 }
 
 /// Preshared keys that the conf does not hold yet: those just made, else the store's sealed copies.

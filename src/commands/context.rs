@@ -245,6 +245,18 @@ impl<'a> Context<'a> {
         Some(self.any_device(settings.backend, &settings.interface)?.carrier())
     }
 
+    /// The private key that an interface has, whoever's it is: for the hub that it becomes.
+    ///
+    /// # Errors
+    /// Those of the device.
+    pub(super) fn key_on(
+        &self,
+        backend: Backend,
+        name: &InterfaceName,
+    ) -> Result<Option<PrivateKey>, DeviceError> {
+        self.any_device(backend, name).map_or(Ok(None), |mut device| device.private_key())
+    }
+
     fn any_device(&self, backend: Backend, name: &InterfaceName) -> Option<Box<dyn Device>> {
         let carrier = match backend {
             Backend::None => return None,

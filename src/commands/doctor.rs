@@ -2,7 +2,7 @@
 
 mod files;
 
-use super::{Context, Outcome, heartbeat::Skipped, projection, upkeep};
+use super::{Context, Outcome, heartbeat::Skipped, projection, upkeep, wg_quick};
 use crate::model::{
     text::{count, plural},
     time::span,
@@ -12,7 +12,7 @@ use crate::{
     device::{Device, DeviceError},
     error::{Error, Kind},
     fsx,
-    model::{LiveInterface, Scope, State},
+    model::{LiveInterface, Scope, State, Table},
     output::json::{CheckReport, DoctorReport, Envelope, state_of},
     settings::{Backend, Settings},
     store::{Hub, Store},
@@ -240,8 +240,12 @@ fn conf(found: &mut Findings, settings: &Settings, store: &Store, hub: &Hub) {
         };
         found.fault("conf", format!("{path} has {what}: wg-quick will overwrite it"), &remedy);
     }
-    if !plan.table_off {
-        let message = format!("{path} lacks Table = off: wg-quick adds a route for each peer, which is slow");
+    if let Some(what) = plan.passed_over(settings) {
+        found.warning("conf", what, wg_quick::REMEDY);
+    }
+    if plan.link.table != Table::Off && !plan.needs_routes {
+        let message =
+            format!("{path} lacks Table = off: wg-quick looks for a route for each peer, which is slow");
         found.warning("conf", message, "add \"Table = off\" below [Interface]");
     }
     if plan.rewrite.changed {
@@ -268,8 +272,11 @@ fn interface(
         found.ok("interface", "hub.backend is \"none\": there is none by choice");
         return Ok(None);
     }
-    let live = match ctx.device(settings, hub).map(|mut d| d.read()).transpose() {
-        Ok(live) => live.flatten(),
+    let Some(mut device) = ctx.device(settings, hub) else {
+        return Ok(None);
+    };
+    let live = match device.read() {
+        Ok(live) => live,
         Err(e @ DeviceError::Denied { .. }) => {
             found.fault("interface", e.to_string(), "run the doctor as root or with CAP_NET_ADMIN");
             return Ok(None);
@@ -284,7 +291,7 @@ fn interface(
         return Ok(None);
     };
     let carrier = if live.userspace { "a program in userspace" } else { "the kernel" };
-    let plan = crate::model::plan::diff(&projection::wanted(settings, store, hub)?, Some(&live));
+    let plan = projection::difference(&mut device, &projection::wanted(settings, store, hub)?, Some(&live))?;
     if plan.is_empty() {
         found.ok("interface", format!("{name} is carried by {carrier} and as the store wants it"));
     } else {
@@ -297,6 +304,14 @@ fn interface(
         let message =
             format!("{name} has {} that the store does not know", count(plan.foreign.len(), "peer"));
         found.warning("interface", message, "iwas-wg sync --prune, if they are nobody's");
+    }
+    for address in &plan.foreign_addresses {
+        let message = format!("{name} has the address {address}, which its conf does not name");
+        let remedy = format!(
+            "add it to Address in {}, or: ip address del {address} dev {name}",
+            settings.conf.display()
+        );
+        found.warning("interface", message, &remedy);
     }
     Ok(Some(live))
 }

@@ -13,9 +13,10 @@ use crate::{
     error::{Error, Kind},
     fsx,
     model::{
-        ClockReading, Counts, LiveInterface, LivePeer, PublicKey, Reading, Scope, State, Verdict,
+        ClockReading, Counts, LinkSettings, LiveInterface, LivePeer, PublicKey, Reading, Route, Scope, State,
+        Verdict,
         health::observe,
-        plan::{self, WantedPeer},
+        plan::{self, Wanted, WantedPeer},
         record::{Announced, Moment, advance},
     },
     output::{
@@ -98,9 +99,10 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
     }
     let now = ctx.clock();
     let mut metrics = metrics_file.map(|_| Metrics::new());
-    let pass = look(&settings, &mut store, watched?, &live, (&now, verdict), &mut metrics)?;
+    let own = projection::wanted_interface(&settings, &store, &hub);
+    let pass = look(&settings, &mut store, watched?, &live, (&now, verdict), &mut metrics, &own.link)?;
     let now = now.at;
-    let drift = drift_after(&settings, &store, &live, &pass)?;
+    let drift = drift_after(&settings, &store, &mut device, &live, &own, &pass)?;
     let (held, _) = store.held_addresses(&settings.pool)?;
     let pool = (held, settings.pool.capacity().0);
     let fleet = Fleet { counts: pass.counts, pool, drift, at: now };
@@ -162,6 +164,8 @@ struct Pass {
     from_the_future: u64,
     /// Whether the interface has all peers as wanted.
     in_line: bool,
+    /// The routes that these need.
+    routes: Vec<Route>,
     /// The keys on it that are no enabled peer's.
     others: Vec<PublicKey>,
 }
@@ -192,6 +196,7 @@ fn look(
     live: &LiveInterface,
     (clock, verdict): (&ClockReading, Verdict),
     metrics: &mut Option<Metrics>,
+    link: &LinkSettings,
 ) -> Result<Pass, Error> {
     let now = clock.at;
     let is_doubtful = verdict.jump().is_some();
@@ -208,6 +213,7 @@ fn look(
         changes: Vec::new(),
         from_the_future: 0,
         in_line: true,
+        routes: Vec::new(),
         others: Vec::new(),
     };
     let mut measured = Vec::new();
@@ -231,6 +237,7 @@ fn look(
         let is_wanted =
             |w: &WantedPeer, live: Option<&LivePeer>| live.is_some_and(|l| w.has_exactly(&l.allowed_ips));
         pass.in_line &= is_wanted(&peer.wanted, live);
+        pass.routes.extend(peer.wanted.allowed_ips().filter_map(|net| link.route_to(&net)));
         if let Some(next) = &peer.next {
             pass.in_line &= is_wanted(next, seen.remove(&next.public_key));
         }
@@ -289,11 +296,17 @@ pub(super) fn is_gap(before: Timestamp, now: Timestamp, offline_after: u32) -> b
 
 /// In how many places interface and conf differ from the store, after the pass that has looked at
 /// every peer: mostly in none, which is then known already.
-fn drift_after(settings: &Settings, store: &Store, live: &LiveInterface, pass: &Pass) -> Result<u64, Error> {
-    let hub = store.hub()?;
-    let own = projection::wanted_interface(settings, &hub);
+fn drift_after(
+    settings: &Settings,
+    store: &Store,
+    device: &mut dyn Device,
+    live: &LiveInterface,
+    own: &Wanted,
+    pass: &Pass,
+) -> Result<u64, Error> {
     let in_line = pass.in_line
-        && plan::diff_interface(&own, live).is_empty()
+        && plan::diff_interface(own, live).is_empty()
+        && projection::missing_routes(device, &own.link, pass.routes.clone())?.is_empty()
         && !pass
             .others
             .iter()
@@ -301,15 +314,20 @@ fn drift_after(settings: &Settings, store: &Store, live: &LiveInterface, pass: &
             .collect::<Result<Vec<_>, _>>()?
             .contains(&true);
     if !in_line {
-        return drift(settings, store, live);
+        return drift(settings, store, device, live);
     }
-    Ok(projection::conf_drift(settings, store, &hub))
+    Ok(projection::conf_drift(settings, store, &store.hub()?))
 }
 
 /// In how many places interface and conf differ from the store; a conf that cannot be read is one.
-pub(super) fn drift(settings: &Settings, store: &Store, live: &LiveInterface) -> Result<u64, Error> {
+pub(super) fn drift(
+    settings: &Settings,
+    store: &Store,
+    device: &mut dyn Device,
+    live: &LiveInterface,
+) -> Result<u64, Error> {
     let hub = store.hub()?;
-    let plan = plan::diff(&projection::wanted(settings, store, &hub)?, Some(live));
+    let plan = projection::difference(device, &projection::wanted(settings, store, &hub)?, Some(live))?;
     let on_interface = projection::steps(settings, &plan, None).len() as u64;
     let in_conf = projection::plan_conf(settings, store, &hub, &HashSet::new())
         .map_or(1, |conf| u64::from(conf.rewrite.changed));

@@ -10,7 +10,7 @@
 use super::{conf_plan::ConfPlan, hub_address::hub_address};
 use crate::{
     fsx::{self, FsError, Mark},
-    model::plan::Extras,
+    model::{LinkSettings, plan::Extras},
     settings::Settings,
     store::{ConfSeen, Hub, Store},
     wgconf::{self, ConfPeerWanted, Secrets},
@@ -49,6 +49,7 @@ pub(super) fn note(settings: &Settings, store: &Store, hub: &Hub, plan: &ConfPla
             let seen = ConfSeen {
                 mark,
                 purpose: purpose(settings, hub),
+                link: plan.link.clone(),
                 claimed: plan.claimed.clone(),
                 addresses: plan.addresses.clone(),
                 foreign: rewrite.foreign.clone(),
@@ -68,7 +69,8 @@ fn remember(store: &Store, seen: &ConfSeen) {
 }
 
 /// After a commit that added these peers and changed nothing else in the conf: puts them at its
-/// end, and does something else while the disk is at work. `false` if the conf has to be read for
+/// end, and does something else, which is told what the conf says of the link, while the disk is at
+/// work. `false` if the conf has to be read for
 /// that; whether the other thing was done by then, the caller sees.
 ///
 /// # Errors
@@ -79,7 +81,7 @@ pub(super) fn append_while(
     hub: &Hub,
     added: &[ConfPeerWanted],
     fresh: &Extras,
-    meanwhile: impl FnOnce(),
+    meanwhile: impl FnOnce(&LinkSettings),
 ) -> Result<bool, FsError> {
     let Some(seen) = known(settings, store, hub, 1) else {
         return Ok(false);
@@ -101,7 +103,7 @@ pub(super) fn append_while(
     let (mark, spare) = (seen.mark, seen.spare);
     let done = thread::scope(|scope| {
         let writer = scope.spawn(move || fsx::append(&settings.conf, &mark, spare.as_ref(), &tail));
-        meanwhile();
+        meanwhile(&seen.link);
         writer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     });
     let Some(done) = done? else {

@@ -45,6 +45,7 @@ mod unsealing;
 mod up;
 mod upkeep;
 mod watch;
+mod wg_quick;
 
 pub use completions::answer;
 pub use context::{Context, Global};

@@ -131,7 +131,10 @@ impl<'a> Occupied<'a> {
             let unknown = managed.unknown(network, &p.public_key, &p.allowed_ips).into_iter();
             unknown.map(|net| (net, By::LivePeer(p.public_key)))
         });
-        let addresses = live.addresses.iter().map(|net| (Ipv4Net::from(net.addr()), By::LiveAddress));
+        let addresses = live.addresses.iter().filter_map(|net| match net {
+            IpNet::V4(net) => Some((Ipv4Net::from(net.addr()), By::LiveAddress)),
+            IpNet::V6(_) => None,
+        });
         let all: Vec<_> = held.chain(addresses).collect();
         self.add(all.into_iter());
         Ok(())

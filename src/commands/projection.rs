@@ -15,7 +15,7 @@ use crate::{
     error::{Error, Kind},
     fsx,
     model::{
-        PrivateKey,
+        LinkSettings, LiveInterface, PrivateKey, Route, Table,
         plan::{self, Extras, Plan, Wanted},
     },
     settings::Settings,
@@ -48,12 +48,22 @@ pub(super) fn hub_key(settings: &Settings, hub: &Hub) -> Result<PrivateKey, Erro
     opened.map_err(|e| lost().hint(format!("put it back from a backup; the store's sealed copy: {e}")))
 }
 
-/// What is wanted of the interface itself, without any peers.
-pub(super) fn wanted_interface(settings: &Settings, hub: &Hub) -> Wanted {
+/// What is wanted of the interface itself, without any peers. While the conf cannot be read, that
+/// is not known of the link: then its address is all.
+pub(super) fn wanted_interface(settings: &Settings, store: &Store, hub: &Hub) -> Wanted {
+    let link = super::conf_plan::link(settings, store, hub, 0).unwrap_or_else(|_| LinkSettings {
+        addresses: vec![IpNet::V4(hub_address(settings, hub))],
+        table: Table::Off,
+        ..LinkSettings::default()
+    });
+    interface_of(settings, hub, link)
+}
+
+fn interface_of(settings: &Settings, hub: &Hub, link: LinkSettings) -> Wanted {
     Wanted {
         public_key: hub.public_key,
         listen_port: settings.listen_port,
-        address: hub_address(settings, hub),
+        link,
         peers: Vec::new(),
         retired: HashSet::new(),
     }
@@ -64,8 +74,42 @@ pub(super) fn wanted(settings: &Settings, store: &Store, hub: &Hub) -> Result<Wa
     Ok(Wanted {
         peers: store.wanted_peers()?.into_iter().map(|(_, peer)| peer).collect(),
         retired: store.retired_keys()?,
-        ..wanted_interface(settings, hub)
+        ..wanted_interface(settings, store, hub)
     })
+}
+
+/// What must change on an interface, its routes included.
+///
+/// # Errors
+/// Those of the device.
+pub(super) fn difference(
+    device: &mut dyn Device,
+    wanted: &Wanted,
+    live: Option<&LiveInterface>,
+) -> Result<Plan, Error> {
+    let mut plan = plan::diff(wanted, live);
+    if live.is_some() {
+        plan.add_routes = missing_routes(device, &wanted.link, plan::routes(&wanted.link, &wanted.peers))?;
+    }
+    Ok(plan)
+}
+
+/// Those of the routes that are not there. They are read only if any are needed.
+///
+/// # Errors
+/// Those of the device.
+pub(super) fn missing_routes(
+    device: &mut dyn Device,
+    link: &LinkSettings,
+    needed: Vec<Route>,
+) -> Result<Vec<Route>, Error> {
+    match link.route_table() {
+        Some(table) if !needed.is_empty() => {
+            let there = device.routes(table)?;
+            Ok(plan::missing_routes(link, needed, &there))
+        }
+        _ => Ok(Vec::new()),
+    }
 }
 
 /// What must change in conf and on the interface; the interface is read while the conf is.
@@ -84,7 +128,8 @@ pub(super) fn plan_both(
         let both = desired.and_then(|d| Ok((plan_conf_of(settings, store, hub, &d, &Extras::new())?, d)));
         planned = Some(both);
     };
-    let live = if let Some(mut device) = ctx.device(settings, hub) {
+    let mut device = ctx.device(settings, hub);
+    let live = if let Some(device) = &mut device {
         Some(device.read_while(&mut plan))
     } else {
         plan();
@@ -92,29 +137,20 @@ pub(super) fn plan_both(
     };
     let (conf, desired) =
         planned.transpose()?.ok_or_else(|| Error::new(Kind::Failed, "nothing was planned"))?;
-    let Some(live) = live.transpose()? else {
+    let (Some(device), Some(live)) = (&mut device, live.transpose()?) else {
         return Ok((conf, Plan::default()));
     };
-    let wanted = Wanted {
+    let mut wanted = Wanted {
         peers: desired.peers.into_iter().map(|w| w.peer).collect(),
         retired: desired.retired,
-        ..wanted_interface(settings, hub)
+        ..interface_of(settings, hub, conf.link.clone())
     };
-    Ok((conf, plan::diff(&wanted, live.as_ref())))
-}
-
-/// What must change on the interface; empty with the backend `none`.
-pub(super) fn plan_interface(
-    ctx: &Context<'_>,
-    settings: &Settings,
-    store: &Store,
-    hub: &Hub,
-) -> Result<Plan, Error> {
-    let Some(mut device) = ctx.device(settings, hub) else {
-        return Ok(Plan::default());
-    };
-    let live = device.read()?;
-    Ok(plan::diff(&wanted(settings, store, hub)?, live.as_ref()))
+    if live.is_none() {
+        // As after a boot with wg-quick(8): first those of others, so that no address of ours is theirs.
+        wanted.peers.splice(0..0, conf.foreign_peers.iter().cloned());
+    }
+    let plan = difference(device, &wanted, live.as_ref())?;
+    Ok((conf, plan))
 }
 
 /// What the conf says of peers besides their allowed IPs; nothing if there is none.
@@ -183,7 +219,7 @@ pub(super) fn project_with(
 ) -> Result<(), Error> {
     let hub = store.hub()?;
     let conf = rewrite_conf(ctx, settings, store, &hub, &fresh);
-    let interface = reach(ctx, settings, &hub, difference, fresh);
+    let interface = reach(ctx, settings, store, &hub, difference, fresh);
     in_words(ctx, settings, store, &hub, conf.and(interface))
 }
 
@@ -202,7 +238,8 @@ pub(super) fn project_added(
     let hub = store.hub()?;
     let difference = Plan { set_peers: added.iter().map(|w| w.peer.clone()).collect(), ..Plan::default() };
     let mut interface = None;
-    let appended = known_conf::append_while(settings, store, &hub, added, &fresh, || {
+    let appended = known_conf::append_while(settings, store, &hub, added, &fresh, |link| {
+        let difference = difference.clone().with_routes(link);
         interface = Some(apply(ctx, settings, &hub, &difference, &fresh));
     });
     let conf = match appended {
@@ -210,7 +247,7 @@ pub(super) fn project_added(
         Ok(false) => rewrite_conf(ctx, settings, store, &hub, &fresh),
         Err(e) => Err(of_the_conf(e)),
     };
-    let interface = interface.unwrap_or_else(|| reach(ctx, settings, &hub, &difference, fresh));
+    let interface = interface.unwrap_or_else(|| reach(ctx, settings, store, &hub, &difference, fresh));
     in_words(ctx, settings, store, &hub, conf.and(interface))
 }
 
@@ -230,6 +267,7 @@ fn rewrite_conf(
 fn reach(
     ctx: &mut Context<'_>,
     settings: &Settings,
+    store: &Store,
     hub: &Hub,
     difference: &Plan,
     fresh: Extras,
@@ -237,12 +275,36 @@ fn reach(
     if difference.is_empty() {
         return Ok(());
     }
+    // The conf is written by now, or is what could not be.
+    let link = super::conf_plan::link(settings, store, hub, 0);
+    let difference = match &link {
+        Ok(link) => with_routes(ctx, settings, hub, link, difference.clone())?,
+        Err(_) => difference.clone(),
+    };
     let mut secrets = fresh;
     // Peers without have nothing in the conf that is of our making.
     if difference.set_peers.iter().any(|p| p.preshared && !secrets.contains_key(&p.public_key)) {
         secrets.extend(extras(settings)?);
     }
-    apply(ctx, settings, hub, difference, &secrets)
+    apply(ctx, settings, hub, &difference, &secrets)
+}
+
+/// A difference of peers with what follows from it for the routes.
+fn with_routes(
+    ctx: &Context<'_>,
+    settings: &Settings,
+    hub: &Hub,
+    link: &LinkSettings,
+    difference: Plan,
+) -> Result<Plan, Error> {
+    if link.route_table().is_none() {
+        return Ok(difference);
+    }
+    // What a peer had is on the interface alone by now.
+    let live = ctx.device(settings, hub).map(|mut d| d.read()).transpose()?.flatten();
+    let remove_routes =
+        live.map(|live| plan::routes_left_behind(link, &difference, &live)).unwrap_or_default();
+    Ok(Plan { remove_routes, ..difference.with_routes(link) })
 }
 
 /// What became of conf and interface, and what mends them.
@@ -273,8 +335,7 @@ fn in_words(
 
 /// What `sync` has to do now, in a few words; nothing if that cannot be said.
 fn remaining(ctx: &Context<'_>, settings: &Settings, store: &Store, hub: &Hub) -> Option<String> {
-    let plan = plan_interface(ctx, settings, store, hub).ok()?;
-    let conf = plan_conf(settings, store, hub, &HashSet::new()).ok()?;
+    let (conf, plan) = plan_both(ctx, settings, store, hub).ok()?;
     summary(&steps(settings, &plan, Some(&conf.rewrite)))
 }
 
@@ -305,8 +366,13 @@ pub(super) fn steps(settings: &Settings, plan: &Plan, conf: Option<&Rewrite>) ->
     if let Some(port) = plan.set_port {
         steps.push(format!("listen on UDP port {port}"));
     }
-    if let Some(address) = plan.add_address {
-        steps.push(format!("add the address {address}"));
+    if let Some(mark) = plan.set_fwmark {
+        let mark = if mark == 0 { "off".to_owned() } else { format!("{mark:#x}") };
+        steps.push(format!("set the firewall mark of {interface} to {mark}"));
+    }
+    steps.extend(plan.add_addresses.iter().map(|address| format!("add the address {address}")));
+    if let Some(mtu) = plan.set_mtu {
+        steps.push(format!("set the MTU of {interface} to {mtu}"));
     }
     if plan.bring_up {
         steps.push(format!("set {interface} up"));
@@ -317,7 +383,11 @@ pub(super) fn steps(settings: &Settings, plan: &Plan, conf: Option<&Rewrite>) ->
             .iter()
             .map(|p| format!("set the peer {} on {interface} to {}", p.public_key, joined(p.allowed_ips()))),
     );
+    steps.extend(plan.remove_routes.iter().map(|route| format!("take the route to {route} away")));
+    steps.extend(plan.add_routes.iter().map(|route| format!("add the route to {route}")));
     if let Some(conf) = conf.filter(|c| c.changed) {
+        let path = settings.conf.display();
+        steps.extend(conf.corrections.iter().map(|what| format!("{what} in {path}")));
         steps.push(format!(
             "write {}: {} added, {} corrected, {} removed",
             settings.conf.display(),

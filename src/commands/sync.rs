@@ -6,7 +6,7 @@ use super::{
     conf_plan::names_in_conf,
     context::there,
     projection::{self, check_targets, steps},
-    upkeep,
+    upkeep, wg_quick,
 };
 use crate::model::text::{count, plural};
 use crate::{
@@ -73,6 +73,8 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
     let prune = agreed && !foreign.is_empty();
     if prune {
         plan.remove_peers.append(&mut plan.foreign);
+        // Of an interface that is created they were going to be a part.
+        plan.set_peers.retain(|p| !foreign.contains(&p.public_key));
         conf = projection::plan_conf(&settings, &store, &hub, &foreign.iter().copied().collect())?;
     }
     let drifted = conf.rewrite.changed || !plan.is_empty();
@@ -90,8 +92,7 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
         let applied = if plan.is_empty() {
             Ok(())
         } else {
-            projection::extras(&settings)
-                .and_then(|extras| projection::apply(ctx, &settings, &hub, &plan, &extras))
+            wg_quick::bring_in_line(ctx, &settings, &store, &hub, &plan)
         };
         saved.and(applied)?;
     }
@@ -123,6 +124,9 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
                 let name = names.get(key).map_or_else(String::new, |name| format!(" ({name:?} in the conf)"));
                 ctx.ui.warn(&format!("the peer {key}{name} is not in the store; it was left alone"));
             }
+        }
+        for address in &plan.foreign_addresses {
+            ctx.ui.warn(&format!("the address {address} is not in the conf; it was left alone"));
         }
     }
     Ok(if differs && args.check { Outcome::Differs } else { Outcome::Done })

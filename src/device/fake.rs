@@ -2,21 +2,33 @@
 
 use super::{Applied, Carrier, Device, DeviceError, Devices};
 use crate::model::{
-    InterfaceName, LiveInterface, LivePeer, PrivateKey, PublicKey,
+    InterfaceName, LiveInterface, LivePeer, PrivateKey, PublicKey, Route,
     plan::{Extras, Plan},
 };
+use ipnet::IpNet;
 use std::{
     cell::RefCell,
+    collections::BTreeMap,
     net::{IpAddr, SocketAddr},
+    path::PathBuf,
     rc::Rc,
     time::Duration,
 };
+use zeroize::Zeroizing;
 
 /// What the fake interface holds and how it behaves.
 #[derive(Debug, Default)]
 pub struct FakeState {
     /// The interface, if it exists.
     pub interface: Option<LiveInterface>,
+    /// Its routes, but for those of its addresses.
+    pub routes: Vec<Route>,
+    /// Where wg-quick is.
+    pub wg_quick: Option<PathBuf>,
+    /// The private key that can be read off it.
+    pub private_key: Option<[u8; 32]>,
+    /// Addresses of the machine's other interfaces.
+    pub others: Vec<(String, IpNet)>,
     /// Makes every read fail.
     pub unreadable: bool,
     /// The name belongs to another kind of interface.
@@ -43,6 +55,11 @@ pub struct FakeDevices {
 impl Devices for FakeDevices {
     fn open(&self, name: &InterfaceName, _: Carrier) -> Box<dyn Device> {
         Box::new(FakeDevice { name: name.clone(), state: Rc::clone(&self.state) })
+    }
+
+    fn wg_quick(&self) -> Option<(PathBuf, BTreeMap<String, String>)> {
+        let path = BTreeMap::from([("PATH".to_owned(), "/usr/sbin:/usr/bin:/sbin:/bin".to_owned())]);
+        Some((self.state.borrow().wg_quick.clone()?, path))
     }
 }
 
@@ -85,6 +102,8 @@ impl Device for FakeDevice {
                 up: false,
                 public_key: None,
                 listen_port: None,
+                fwmark: 0,
+                mtu: 1420,
                 addresses: Vec::new(),
                 age_seconds: Some(0),
                 peers: Vec::new(),
@@ -97,7 +116,9 @@ impl Device for FakeDevice {
             live.public_key = private_key.map(PrivateKey::public);
         }
         live.listen_port = plan.set_port.or(live.listen_port);
-        live.addresses.extend(plan.add_address);
+        live.fwmark = plan.set_fwmark.unwrap_or(live.fwmark);
+        live.mtu = plan.set_mtu.unwrap_or(live.mtu);
+        live.addresses.extend(&plan.add_addresses);
         live.up |= plan.bring_up;
         live.peers.retain(|p| !plan.remove_peers.contains(&p.public_key));
         for wanted in &plan.set_peers {
@@ -119,7 +140,24 @@ impl Device for FakeDevice {
                 });
             }
         }
+        state.routes.retain(|r| !plan.remove_routes.contains(r));
+        state.routes.extend(plan.add_routes.iter().copied());
         Ok(Applied::default())
+    }
+
+    fn routes(&mut self, table: u32) -> Result<Vec<IpNet>, DeviceError> {
+        let state = self.state.borrow();
+        Ok(state.routes.iter().filter(|r| r.table == table).map(|r| r.net).collect())
+    }
+
+    fn private_key(&mut self) -> Result<Option<PrivateKey>, DeviceError> {
+        let state = self.state.borrow();
+        let bytes = state.private_key.filter(|_| state.interface.is_some());
+        Ok(bytes.map(|bytes| PrivateKey::from_random(Zeroizing::new(bytes))))
+    }
+
+    fn others(&mut self) -> Result<Vec<(String, IpNet)>, DeviceError> {
+        Ok(self.state.borrow().others.clone())
     }
 
     fn answers(&mut self, at: SocketAddr, _: Duration) -> bool {
@@ -127,7 +165,9 @@ impl Device for FakeDevice {
     }
 
     fn delete(&mut self) -> Result<bool, DeviceError> {
-        Ok(self.state.borrow_mut().interface.take().is_some())
+        let mut state = self.state.borrow_mut();
+        state.routes.clear();
+        Ok(state.interface.take().is_some())
     }
 
     fn carrier(&self) -> Result<String, DeviceError> {

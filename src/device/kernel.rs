@@ -11,6 +11,7 @@ use std::{
     io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
 };
+use zeroize::Zeroizing;
 
 const FAMILY: &str = "wireguard";
 const GET_DEVICE: u8 = 0;
@@ -21,6 +22,7 @@ mod device {
     pub(super) const PRIVATE_KEY: u16 = 3;
     pub(super) const PUBLIC_KEY: u16 = 4;
     pub(super) const LISTEN_PORT: u16 = 6;
+    pub(super) const FWMARK: u16 = 7;
     pub(super) const PEERS: u16 = 8;
 }
 
@@ -60,6 +62,7 @@ const ALLOWED_IP_MAX: usize = 40;
 pub(super) struct Seen {
     pub(super) public_key: Option<PublicKey>,
     pub(super) listen_port: Option<u16>,
+    pub(super) fwmark: u32,
     pub(super) peers: Vec<LivePeer>,
 }
 
@@ -85,12 +88,32 @@ pub(super) fn read(name: &InterfaceName, extent: Extent) -> io::Result<Seen> {
     }
 }
 
+/// Reads the private key of an interface.
+///
+/// # Errors
+/// The kernel's.
+pub(super) fn private_key(name: &InterfaceName) -> io::Result<Option<PrivateKey>> {
+    let mut channel = Channel::open(FAMILY)?;
+    let mut request = Message::new(GET_DEVICE, 64);
+    interface_name(&mut request, name);
+    channel.dump(
+        &mut request,
+        || None,
+        |key, attributes| {
+            if let Some(bytes) = attributes.find(device::PRIVATE_KEY).and_then(number) {
+                *key = PrivateKey::from_device(Zeroizing::new(bytes));
+            }
+        },
+    )
+}
+
 /// Takes one message of a dump in.
 fn hear(seen: &mut Seen, attributes: Attributes<'_>) {
     for (kind, value) in attributes {
         match kind {
             device::PUBLIC_KEY => seen.public_key = number(value).map(PublicKey::from_bytes),
             device::LISTEN_PORT => seen.listen_port = number(value).map(u16::from_ne_bytes),
+            device::FWMARK => seen.fwmark = number(value).map_or(0, u32::from_ne_bytes),
             device::PEERS => {
                 for (_, one) in Attributes(value) {
                     hear_peer(&mut seen.peers, Attributes(one));
@@ -166,7 +189,7 @@ fn moment(value: &[u8]) -> Option<Timestamp> {
     if seconds == 0 { None } else { Timestamp::from_second(seconds).ok() }
 }
 
-/// Sends key, port and peers of a plan.
+/// Sends key, port, firewall mark and peers of a plan.
 ///
 /// # Errors
 /// The kernel's; what went before the message that it refused is done.
@@ -183,6 +206,9 @@ pub(super) fn configure(
     }
     if let Some(port) = plan.set_port {
         change.set(device::LISTEN_PORT, &port.to_ne_bytes());
+    }
+    if let Some(mark) = plan.set_fwmark {
+        change.set(device::FWMARK, &mark.to_ne_bytes());
     }
     for key in plan.remove_first() {
         change.remove(key)?;

@@ -3,7 +3,7 @@
 //! Must not know the store, the conf or why a peer is wanted. All changes are differences; the
 //! whole list of peers is never replaced, because that would drop every live session.
 //!
-//! Crash: a plan is applied in steps (create, key, peers, address, up); after a crash between two
+//! Crash: a plan is applied in steps (create, key, peers, addresses, MTU, up, routes); after a crash between two
 //! of them the next plan holds the rest. Second process: the kernel serializes single messages;
 //! whole plans are kept apart by the lock that the caller holds.
 
@@ -12,6 +12,7 @@ mod kernel;
 mod link;
 mod netlink;
 mod owned;
+mod route;
 mod uapi;
 mod userspace;
 mod wireguard;
@@ -27,9 +28,12 @@ use crate::{
         plan::{Extras, Plan},
     },
 };
+use ipnet::IpNet;
 use std::{
+    collections::BTreeMap,
     io,
     net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
     time::Duration,
 };
 
@@ -84,7 +88,25 @@ pub trait Device {
         extras: &Extras,
     ) -> Result<Applied, DeviceError>;
 
-    /// Takes the interface away; `false` if there was none.
+    /// Where the routes of this table that go through the interface lead to.
+    ///
+    /// # Errors
+    /// [`DeviceError`] if they cannot be read.
+    fn routes(&mut self, table: u32) -> Result<Vec<IpNet>, DeviceError>;
+
+    /// The private key that the interface has; `None` without one, or without an interface.
+    ///
+    /// # Errors
+    /// [`DeviceError`] if it is there but cannot be read.
+    fn private_key(&mut self) -> Result<Option<PrivateKey>, DeviceError>;
+
+    /// The addresses of all other interfaces of this machine, each with the interface's name.
+    ///
+    /// # Errors
+    /// [`DeviceError`] if they cannot be read.
+    fn others(&mut self) -> Result<Vec<(String, IpNet)>, DeviceError>;
+
+    /// Takes the interface away, and with it its addresses and routes; `false` if there was none.
     ///
     /// # Errors
     /// [`DeviceError`] if it could not be taken away.
@@ -118,6 +140,9 @@ pub struct Applied {
 pub trait Devices {
     /// The interface of this name.
     fn open(&self, name: &InterfaceName, carrier: Carrier) -> Box<dyn Device>;
+
+    /// wg-quick(8) and the environment for it; `None` if it is nowhere in PATH.
+    fn wg_quick(&self) -> Option<(PathBuf, BTreeMap<String, String>)>;
 
     /// From now on the environment has no say in which program is started.
     fn distrust_environment(&mut self) {}

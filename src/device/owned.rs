@@ -9,6 +9,7 @@ use crate::model::{
     InterfaceName, LiveInterface, PrivateKey, PublicKey,
     plan::{Extras, Plan},
 };
+use ipnet::IpNet;
 use std::{
     net::{Ipv4Addr, SocketAddr},
     time::Duration,
@@ -69,6 +70,20 @@ impl Device for OwnedDevice {
     ) -> Result<Applied, DeviceError> {
         self.peek()?;
         self.device.apply(plan, private_key, extras)
+    }
+
+    fn routes(&mut self, table: u32) -> Result<Vec<IpNet>, DeviceError> {
+        self.peek()?;
+        self.device.routes(table)
+    }
+
+    fn private_key(&mut self) -> Result<Option<PrivateKey>, DeviceError> {
+        self.peek()?;
+        self.device.private_key()
+    }
+
+    fn others(&mut self) -> Result<Vec<(String, IpNet)>, DeviceError> {
+        self.device.others()
     }
 
     fn delete(&mut self) -> Result<bool, DeviceError> {

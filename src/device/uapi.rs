@@ -14,16 +14,35 @@ use zeroize::{Zeroize, Zeroizing};
 /// # Errors
 /// The system's, or the number that the program gives.
 pub(super) fn read(name: &InterfaceName, extent: Extent) -> io::Result<Seen> {
+    ask(name, extent).map(|answer| answer.seen)
+}
+
+/// Reads the private key of an interface.
+///
+/// # Errors
+/// As [`read`].
+pub(super) fn private_key(name: &InterfaceName) -> io::Result<Option<PrivateKey>> {
+    ask(name, Extent::Head).map(|answer| answer.private_key)
+}
+
+/// All that a program says of its interface.
+#[derive(Default)]
+struct Answer {
+    seen: Seen,
+    private_key: Option<PrivateKey>,
+}
+
+fn ask(name: &InterfaceName, extent: Extent) -> io::Result<Answer> {
     let mut socket = connect(name)?;
-    let seen = socket
+    let answer = socket
         .write_all(b"get=1\n\n")
         .and_then(|()| parse(BufReader::with_capacity(64 * 1024, socket), extent));
-    seen.map_err(no_answer)
+    answer.map_err(no_answer)
 }
 
 /// Takes an answer in, up to the empty line at its end, or to its first peer.
-fn parse(mut answer: impl BufRead, extent: Extent) -> io::Result<Seen> {
-    let mut seen = Seen::default();
+fn parse(mut answer: impl BufRead, extent: Extent) -> io::Result<Answer> {
+    let mut heard = Answer::default();
     // Reused for every line, and wiped: one of them is the private key.
     let mut line = Zeroizing::new(Vec::with_capacity(256));
     loop {
@@ -35,28 +54,30 @@ fn parse(mut answer: impl BufRead, extent: Extent) -> io::Result<Seen> {
             return Err(broken());
         };
         if text.is_empty() {
-            return Ok(seen);
+            return Ok(heard);
         }
         let text = std::str::from_utf8(text).map_err(|_| broken())?;
         let (key, value) = text.split_once('=').ok_or_else(broken)?;
-        hear(&mut seen, key, value)?;
+        hear(&mut heard, key, value)?;
         if key == "private_key" {
             line.zeroize();
         }
-        if extent == Extent::Head && !seen.peers.is_empty() {
-            return Ok(seen);
+        if extent == Extent::Head && !heard.seen.peers.is_empty() {
+            return Ok(heard);
         }
     }
 }
 
-fn hear(seen: &mut Seen, key: &str, value: &str) -> io::Result<()> {
+fn hear(heard: &mut Answer, key: &str, value: &str) -> io::Result<()> {
+    let seen = &mut heard.seen;
     match key {
         "private_key" => {
             let bytes = Zeroizing::new(hex(value).ok_or_else(broken)?);
-            // All zero is how it says that there is none.
-            seen.public_key = (*bytes != [0; 32]).then(|| PrivateKey::from_random(bytes).public());
+            heard.private_key = PrivateKey::from_device(bytes);
+            seen.public_key = heard.private_key.as_ref().map(PrivateKey::public);
         }
         "listen_port" => seen.listen_port = Some(value.parse().map_err(|_| broken())?),
+        "fwmark" => seen.fwmark = value.parse().map_err(|_| broken())?,
         "errno" if value != "0" => {
             let number = value.parse::<i32>().map_err(|_| broken())?;
             return Err(io::Error::from_raw_os_error(number.saturating_abs()));
@@ -120,14 +141,14 @@ mod tests {
     const KEY: &str = "77076d0a7318a57d3c16c17251b26645df4c2f87ebc0992ab177fba51db92c2a";
 
     fn seen(answer: &str) -> io::Result<Seen> {
-        parse(answer.as_bytes(), Extent::Whole)
+        parse(answer.as_bytes(), Extent::Whole).map(|answer| answer.seen)
     }
 
     #[test]
     fn an_answer_is_read_to_its_end_and_no_further() {
         let peer = "11".repeat(32);
         let text = format!(
-            "private_key={KEY}\nlisten_port=51820\nfwmark=0\npublic_key={peer}\npreshared_key={}\n\
+            "private_key={KEY}\nlisten_port=51820\nfwmark=51820\npublic_key={peer}\npreshared_key={}\n\
              protocol_version=1\nendpoint=[2001:db8::1]:7\nlast_handshake_time_sec=1700000000\n\
              last_handshake_time_nsec=5\ntx_bytes=6\nrx_bytes=5\npersistent_keepalive_interval=25\n\
              allowed_ip=10.0.0.2/32\nallowed_ip=fd00::/64\npublic_key={}\nlast_handshake_time_sec=0\n\
@@ -140,7 +161,7 @@ mod tests {
             seen.public_key.map(|k| k.to_string()).as_deref(),
             Some("hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo=")
         );
-        assert_eq!((seen.listen_port, seen.peers.len()), (Some(51820), 2));
+        assert_eq!((seen.listen_port, seen.fwmark, seen.peers.len()), (Some(51820), 51820, 2));
         let p = &seen.peers[0];
         assert_eq!(*p.public_key.as_bytes(), [0x11; 32]);
         assert_eq!((p.rx_bytes, p.tx_bytes, p.allowed_ips.len()), (5, 6, 2));
@@ -152,9 +173,9 @@ mod tests {
     #[test]
     fn a_look_at_the_head_ends_at_the_first_peer() {
         let text = format!("private_key={KEY}\nlisten_port=7\npublic_key={}\nnonsense", "11".repeat(32));
-        let seen = parse(text.as_bytes(), Extent::Head).expect("head");
+        let seen = parse(text.as_bytes(), Extent::Head).expect("head").seen;
         assert_eq!((seen.public_key.is_some(), seen.listen_port, seen.peers.len()), (true, Some(7), 1));
-        let none = parse(&b"listen_port=7\nerrno=0\n\n"[..], Extent::Head).expect("no peers");
+        let none = parse(&b"listen_port=7\nerrno=0\n\n"[..], Extent::Head).expect("no peers").seen;
         assert_eq!((none.public_key, none.peers.len()), (None, 0));
     }
 

@@ -122,7 +122,7 @@ pub(super) fn program(
     }
 }
 
-/// Sends key, port and peers of a plan as one request.
+/// Sends key, port, firewall mark and peers of a plan as one request.
 pub(super) fn configure(
     name: &InterfaceName,
     plan: &Plan,
@@ -141,6 +141,9 @@ pub(super) fn configure(
     }
     if let Some(port) = plan.set_port {
         let _ = writeln!(request, "listen_port={port}");
+    }
+    if let Some(mark) = plan.set_fwmark {
+        let _ = writeln!(request, "fwmark={mark}");
     }
     remove(&mut request, plan.remove_first());
     for peer in &plan.set_peers {

@@ -3,16 +3,17 @@
 //! wireguard-control makes it in the kernel. Peers go past that library, which opens a socket and
 //! looks the family up for each message and clones what it hears: with 100,000 of them that was most of the time.
 
-use super::{Applied, Carrier, Device, DeviceError, Devices, failure, kernel, link, uapi, userspace};
+use super::{Applied, Carrier, Device, DeviceError, Devices, failure, kernel, link, route, uapi, userspace};
 use crate::model::{
     InterfaceName, LiveInterface, PrivateKey,
     plan::{Extras, Plan},
 };
+use ipnet::IpNet;
 use std::{
     collections::BTreeMap,
     fs, io,
     net::{SocketAddr, TcpStream},
-    path::Path,
+    path::{Path, PathBuf},
     thread,
     time::Duration,
 };
@@ -40,6 +41,19 @@ impl SystemDevices {
 impl Devices for SystemDevices {
     fn open(&self, name: &InterfaceName, carrier: Carrier) -> Box<dyn Device> {
         Box::new(SystemDevice { name: name.clone(), carrier, vars: self.vars.clone() })
+    }
+
+    fn wg_quick(&self) -> Option<(PathBuf, BTreeMap<String, String>)> {
+        // It starts programs by name itself: none from anybody's working directory.
+        let is_fixed = |dir: &&str| dir.starts_with('/');
+        let path = self.vars.get("PATH").map_or(FIXED_PATH, String::as_str);
+        let path = path.split(':').filter(is_fixed).collect::<Vec<_>>().join(":");
+        let program = crate::fsx::find_program("wg-quick", &path)?;
+        let mut vars = BTreeMap::from([("PATH".to_owned(), path)]);
+        if let Some(userspace) = self.vars.get("WG_USERSPACE_IMPLEMENTATION") {
+            vars.insert("WG_QUICK_USERSPACE_IMPLEMENTATION".to_owned(), userspace.clone());
+        }
+        Some((program, vars))
     }
 
     fn distrust_environment(&mut self) {
@@ -141,6 +155,8 @@ impl SystemDevice {
             up: found.up,
             public_key: seen.public_key,
             listen_port: seen.listen_port,
+            fwmark: seen.fwmark,
+            mtu: found.mtu,
             addresses,
             age_seconds,
             peers: seen.peers,
@@ -156,13 +172,21 @@ impl SystemDevice {
         extras: &Extras,
     ) -> Result<(), DeviceError> {
         self.configure(backend, plan, private_key, extras)?;
-        if plan.add_address.is_none() && !plan.bring_up {
+        let links = plan.bring_up || plan.set_mtu.is_some() || !plan.add_addresses.is_empty();
+        if !links && plan.add_routes.is_empty() && plan.remove_routes.is_empty() {
             return Ok(());
         }
         let found = link::find(self.name.as_str()).map_err(self.fail("find"))?;
         let index = found.ok_or_else(|| DeviceError::Missing { name: self.name.clone() })?.index;
-        if let Some(address) = plan.add_address {
-            link::add_address(index, address).map_err(self.fail("give an address to"))?;
+        for address in &plan.add_addresses {
+            link::add_address(index, *address).map_err(self.fail("give an address to"))?;
+        }
+        let computed = || {
+            let endpoints = plan.set_peers.iter().filter_map(|p| extras.get(&p.public_key)?.endpoint);
+            route::computed_mtu(endpoints.map(|e| e.ip()))
+        };
+        if let Some(mtu) = plan.set_mtu.or_else(|| plan.create.then(computed)) {
+            link::set_mtu(index, mtu).map_err(self.fail("set the MTU of"))?;
         }
         if plan.bring_up {
             // The kernel binds its socket only now.
@@ -170,6 +194,12 @@ impl SystemDevice {
                 (Some(EADDRINUSE), Some(port)) => DeviceError::PortTaken { port },
                 _ => failure(&self.name, "set up", e),
             })?;
+        }
+        for route in &plan.remove_routes {
+            route::remove(index, route).map_err(self.fail("take a route from"))?;
+        }
+        for route in &plan.add_routes {
+            route::add(index, route).map_err(self.fail("add a route to"))?;
         }
         Ok(())
     }
@@ -224,6 +254,26 @@ impl Device for SystemDevice {
             // Refused: nobody listens there, but somebody is there to say so.
             Err(e) => e.kind() == io::ErrorKind::ConnectionRefused,
         }
+    }
+
+    fn routes(&mut self, table: u32) -> Result<Vec<IpNet>, DeviceError> {
+        match link::find(self.name.as_str()).map_err(self.fail("find"))? {
+            None => Ok(Vec::new()),
+            Some(found) => route::through(found.index, table).map_err(self.fail("read the routes of")),
+        }
+    }
+
+    fn private_key(&mut self) -> Result<Option<PrivateKey>, DeviceError> {
+        let key = match self.locate()? {
+            None => return Ok(None),
+            Some((_, Backend::Kernel)) => kernel::private_key(&self.name),
+            Some((_, Backend::Userspace)) => uapi::private_key(&self.name),
+        };
+        key.map_err(self.fail("read"))
+    }
+
+    fn others(&mut self) -> Result<Vec<(String, IpNet)>, DeviceError> {
+        link::other_addresses(self.name.as_str()).map_err(self.fail("read the addresses beside"))
     }
 
     fn delete(&mut self) -> Result<bool, DeviceError> {

@@ -1,7 +1,7 @@
 //! What is seen on a `WireGuard` interface at one moment.
 
 use super::{Invalid, PublicKey};
-use ipnet::{IpNet, Ipv4Net};
+use ipnet::IpNet;
 use jiff::Timestamp;
 use std::{fmt, net::SocketAddr, str::FromStr};
 
@@ -71,8 +71,12 @@ pub struct LiveInterface {
     pub public_key: Option<PublicKey>,
     /// UDP port it listens on.
     pub listen_port: Option<u16>,
-    /// IPv4 addresses with the prefix length of their network.
-    pub addresses: Vec<Ipv4Net>,
+    /// Firewall mark of its own packets; 0 is none.
+    pub fwmark: u32,
+    /// MTU of the link, in bytes.
+    pub mtu: u32,
+    /// All its addresses with the prefix length of their network.
+    pub addresses: Vec<IpNet>,
     /// For how many seconds it has been there, by the age of its oldest address; `None` where
     /// that cannot be told.
     pub age_seconds: Option<u64>,

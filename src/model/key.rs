@@ -82,6 +82,11 @@ impl PrivateKey {
         Self(bytes)
     }
 
+    /// The private key that an interface has; all zero is how it says that there is none.
+    pub fn from_device(bytes: Zeroizing<[u8; KEY_LEN]>) -> Option<Self> {
+        (*bytes != [0; KEY_LEN]).then(|| Self::from_random(bytes))
+    }
+
     /// Takes a private key written in base64.
     ///
     /// # Errors

@@ -3,8 +3,8 @@
 //! `up`, `sync` and their dry runs all show and apply the same [`Plan`], so what is printed is
 //! what is done. Peers that already are as wanted are not part of it: their sessions survive.
 
-use super::{LiveInterface, PresharedKey, PublicKey};
-use ipnet::{IpNet, Ipv4Net};
+use super::{LinkSettings, LiveInterface, PresharedKey, PublicKey, Route, Table};
+use ipnet::IpNet;
 use std::{
     collections::{HashMap, HashSet},
     net::{IpAddr, Ipv4Addr, SocketAddr},
@@ -78,8 +78,8 @@ pub struct Wanted {
     pub public_key: PublicKey,
     /// UDP port to listen on.
     pub listen_port: u16,
-    /// The hub's address with the network's prefix length.
-    pub address: Ipv4Net,
+    /// The link: addresses, MTU, firewall mark, and where routes go.
+    pub link: LinkSettings,
     /// All enabled peers.
     pub peers: Vec<WantedPeer>,
     /// Keys that were once in the store and must not be on the interface any more.
@@ -95,16 +95,27 @@ pub struct Plan {
     pub set_key: bool,
     /// The port must be set to this.
     pub set_port: Option<u16>,
-    /// This address must be added.
-    pub add_address: Option<Ipv4Net>,
+    /// The firewall mark must be set to this.
+    pub set_fwmark: Option<u32>,
+    /// The MTU must be set to this. An interface that is created without it gets the one that
+    /// wg-quick(8) would compute.
+    pub set_mtu: Option<u32>,
+    /// These addresses must be added.
+    pub add_addresses: Vec<IpNet>,
     /// The link must be set up.
     pub bring_up: bool,
     /// Peers to add, or whose allowed IPs must become exactly these.
     pub set_peers: Vec<WantedPeer>,
     /// Peers to take off.
     pub remove_peers: Vec<PublicKey>,
+    /// Routes to take away: they lead to what no peer may speak for any more.
+    pub remove_routes: Vec<Route>,
+    /// Routes to add, once peers and addresses are as wanted.
+    pub add_routes: Vec<Route>,
     /// Peers on the interface that the store never knew; left alone.
     pub foreign: Vec<PublicKey>,
+    /// Addresses on the interface that are not wanted; left alone.
+    pub foreign_addresses: Vec<IpNet>,
 }
 
 impl Plan {
@@ -129,40 +140,86 @@ impl Plan {
         self.remove_peers.iter().filter(move |key| set.contains(key) == set_anew)
     }
 
-    /// Whether the interface already is as wanted (foreign peers do not count).
+    /// Whether the interface already is as wanted (foreign peers and addresses do not count).
     pub fn is_empty(&self) -> bool {
         !(self.create || self.set_key || self.bring_up)
             && self.set_port.is_none()
-            && self.add_address.is_none()
+            && self.set_fwmark.is_none()
+            && self.set_mtu.is_none()
+            && self.add_addresses.is_empty()
             && self.set_peers.is_empty()
             && self.remove_peers.is_empty()
+            && self.remove_routes.is_empty()
+            && self.add_routes.is_empty()
+    }
+
+    /// Adds the routes to what its peers may speak for, without a look at which there are.
+    #[must_use]
+    pub fn with_routes(mut self, link: &LinkSettings) -> Self {
+        let needed = routes(link, &self.set_peers);
+        self.add_routes.extend(needed);
+        self
     }
 }
 
-/// Compares the interface itself, without its peers.
+/// The routes that these peers need, as wg-quick(8) adds them: the longest prefix first, each once.
+pub fn routes(link: &LinkSettings, peers: &[WantedPeer]) -> Vec<Route> {
+    if link.route_table().is_none() {
+        return Vec::new();
+    }
+    let mut all: Vec<Route> =
+        peers.iter().flat_map(WantedPeer::allowed_ips).filter_map(|net| link.route_to(&net)).collect();
+    all.sort_by_key(|route| (std::cmp::Reverse(route.net.prefix_len()), *route));
+    all.dedup();
+    all
+}
+
+/// Compares the interface itself, without its peers and routes.
 pub fn diff_interface(wanted: &Wanted, live: &LiveInterface) -> Plan {
+    let link = &wanted.link;
+    let differs = |wanted: Option<u32>, live: u32| wanted.filter(|w| *w != live);
     Plan {
         set_key: live.public_key != Some(wanted.public_key),
         set_port: (live.listen_port != Some(wanted.listen_port)).then_some(wanted.listen_port),
-        add_address: (!live.addresses.contains(&wanted.address)).then_some(wanted.address),
+        set_fwmark: differs(link.fwmark, live.fwmark),
+        set_mtu: differs(link.mtu, live.mtu),
+        add_addresses: without(&link.addresses, &live.addresses),
         bring_up: !live.up,
+        foreign_addresses: without(&live.addresses, &link.addresses)
+            .into_iter()
+            .filter(|net| !is_made_by_the_kernel(net))
+            .collect(),
         ..Plan::default()
     }
 }
 
+/// A userspace interface gets an IPv6 link-local address that nobody asked for.
+fn is_made_by_the_kernel(net: &IpNet) -> bool {
+    matches!(net, IpNet::V6(net) if net.addr().is_unicast_link_local())
+}
+
+/// Those of the addresses that are not among the others.
+fn without(addresses: &[IpNet], others: &[IpNet]) -> Vec<IpNet> {
+    addresses.iter().filter(|a| !others.contains(a)).copied().collect()
+}
+
 /// Compares what is wanted with what is there; `None` means there is no interface.
-/// Linear in the number of peers.
+/// Linear in the number of peers. The routes that an interface has are not part of what is seen of
+/// it: [`missing_routes`] compares them.
 pub fn diff(wanted: &Wanted, live: Option<&LiveInterface>) -> Plan {
     let Some(live) = live else {
         return Plan {
             create: true,
             set_key: true,
             set_port: Some(wanted.listen_port),
-            add_address: Some(wanted.address),
+            set_fwmark: wanted.link.fwmark.filter(|mark| *mark != 0),
+            set_mtu: wanted.link.mtu,
+            add_addresses: wanted.link.addresses.clone(),
             bring_up: true,
             set_peers: wanted.peers.clone(),
             ..Plan::default()
-        };
+        }
+        .with_routes(&wanted.link);
     };
     let mut plan = diff_interface(wanted, live);
     let present: HashMap<&PublicKey, &[IpNet]> =
@@ -181,7 +238,39 @@ pub fn diff(wanted: &Wanted, live: Option<&LiveInterface>) -> Plan {
             plan.foreign.push(peer.public_key);
         }
     }
+    plan.remove_routes = routes_left_behind(&wanted.link, &plan, live);
     plan
+}
+
+/// The routes that lead nowhere once a plan is applied: to networks that its peers have now and no
+/// peer has then.
+pub fn routes_left_behind(link: &LinkSettings, plan: &Plan, live: &LiveInterface) -> Vec<Route> {
+    if link.route_table().is_none() || plan.set_peers.is_empty() && plan.remove_peers.is_empty() {
+        return Vec::new();
+    }
+    let set = plan.set_peers.iter().map(|p| p.public_key);
+    let changed: HashSet<PublicKey> = set.chain(plan.remove_peers.iter().copied()).collect();
+    let kept = live.peers.iter().filter(|p| !changed.contains(&p.public_key));
+    let later: HashSet<IpNet> = kept
+        .flat_map(|p| p.allowed_ips.iter().copied())
+        .chain(plan.set_peers.iter().flat_map(WantedPeer::allowed_ips))
+        .collect();
+    let before = live.peers.iter().filter(|p| changed.contains(&p.public_key));
+    let gone = before.flat_map(|p| &p.allowed_ips).filter(|net| !later.contains(net));
+    gone.filter_map(|net| link.route_to(net)).collect()
+}
+
+/// Those of the routes that are not there. In the main table a wider one of the same interface will do.
+pub fn missing_routes(link: &LinkSettings, needed: Vec<Route>, there: &[IpNet]) -> Vec<Route> {
+    let exact: HashSet<&IpNet> = there.iter().collect();
+    let wider: Vec<&IpNet> = match link.table {
+        // The kernel has one for each address: few are wide, and most are hosts.
+        Table::Auto => there.iter().filter(|net| net.prefix_len() < net.max_prefix_len()).collect(),
+        _ => Vec::new(),
+    };
+    let is_there =
+        |route: &Route| exact.contains(&route.net) || wider.iter().any(|net| net.contains(&route.net));
+    needed.into_iter().filter(|route| !is_there(route)).collect()
 }
 
 #[cfg(test)]
@@ -208,11 +297,16 @@ mod tests {
         }
     }
 
+    fn link(address: &str, table: Table) -> LinkSettings {
+        let addresses = vec![address.parse().expect("net")];
+        LinkSettings { addresses, mtu: None, fwmark: Some(0), table }
+    }
+
     fn wanted(peers: &[u8], retired: &[u8]) -> Wanted {
         Wanted {
             public_key: key(200),
             listen_port: 51820,
-            address: "10.0.0.1/24".parse().expect("net"),
+            link: link("10.0.0.1/24", Table::Auto),
             peers: peers.iter().map(|n| peer(*n)).collect(),
             retired: retired.iter().map(|n| key(*n)).collect(),
         }
@@ -224,6 +318,8 @@ mod tests {
             up: true,
             public_key: Some(key(200)),
             listen_port: Some(51820),
+            fwmark: 0,
+            mtu: 1420,
             addresses: vec!["10.0.0.1/24".parse().expect("net")],
             age_seconds: None,
             peers,
@@ -259,7 +355,7 @@ mod tests {
         assert_eq!(plan.set_peers, [peer(3), peer(4), peer(5)]);
         assert_eq!(plan.remove_peers, [key(8)]);
         assert_eq!(plan.foreign, [key(9)]);
-        assert!(!plan.set_key && !plan.bring_up && plan.set_port.is_none() && plan.add_address.is_none());
+        assert!(!plan.set_key && !plan.bring_up && plan.set_port.is_none() && plan.add_addresses.is_empty());
     }
 
     #[test]

@@ -47,6 +47,8 @@ address     = [{address}]
 conf        = {conf}
 # auto | kernel | userspace | none (store, conf and scripts only)
 backend     = {backend}
+# self | wg-quick (which also runs the hooks of the conf)
+# bring_up  = "self"
 
 [router]
 # What a rendered script puts on the router.

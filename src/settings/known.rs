@@ -125,6 +125,15 @@ pub const KNOWN: &[Section] = &[
                  WG_USERSPACE_IMPLEMENTATION), \"auto\" (the kernel where it can, else userspace), or \"none\": no \
                  interface at all, store, conf and scripts only.",
             ),
+            key(
+                "bring_up",
+                None,
+                r#""self""#,
+                "Who makes the interface and takes it away. \"self\": iwas-wg, which honours Address, MTU, FwMark, \
+                 ListenPort and Table of the conf and makes the routes that wg-quick(8) would make, but a default \
+                 route. \"wg-quick\": \"iwas-wg up\" and \"down\" run wg-quick(8) on the conf, hooks and DNS \
+                 included, and make the rest equal to the store; hub.backend has no say in it then.",
+            ),
         ],
     },
     Section {

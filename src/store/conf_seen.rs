@@ -4,7 +4,10 @@
 //! committed change puts it one step behind. Whoever doubts it reads the conf.
 
 use super::{Change, Store, StoreError};
-use crate::{fsx::Mark, model::PublicKey};
+use crate::{
+    fsx::Mark,
+    model::{LinkSettings, PublicKey},
+};
 use ipnet::Ipv4Net;
 use rusqlite::OptionalExtension;
 use std::{net::Ipv4Addr, str::FromStr};
@@ -16,6 +19,8 @@ pub struct ConfSeen {
     pub mark: Mark,
     /// What its `[Interface]` was compared with.
     pub purpose: String,
+    /// What it says of the link.
+    pub link: LinkSettings,
     /// Networks that peers hold which the store does not know.
     pub claimed: Vec<Ipv4Net>,
     /// Addresses of its `[Interface]`.
@@ -60,9 +65,12 @@ impl Store {
         // One that cannot be read is none: it was only a memory.
         Ok(raw.and_then(|(mark, purpose, behind, claimed, foreign, spare, addresses)| {
             let (keys, _) = foreign.as_chunks();
+            // Two lines: both are about [Interface].
+            let (purpose, link) = purpose.split_once('\n')?;
             let seen = ConfSeen {
                 mark: mark.parse().ok()?,
-                purpose,
+                purpose: purpose.to_owned(),
+                link: link.parse().ok()?,
                 claimed: parsed(&claimed)?,
                 addresses: parsed(&addresses)?,
                 foreign: keys.iter().copied().map(PublicKey::from_bytes).collect(),
@@ -85,7 +93,7 @@ impl Store {
                  VALUES (1, ?1, ?2, 0, ?3, ?4, ?5, ?6)",
                 (
                     seen.mark.to_string(),
-                    &seen.purpose,
+                    format!("{}\n{}", seen.purpose, seen.link),
                     joined(&seen.claimed),
                     foreign,
                     seen.spare.as_ref().map(ToString::to_string),

@@ -3,7 +3,7 @@
 //! Only a value that is wrong is written; every other line of `[Interface]` stays as it is.
 
 use super::{Conf, parse};
-use crate::model::{PrivateKey, PublicKey};
+use crate::model::{PrivateKey, PublicKey, Table};
 use ipnet::{IpNet, Ipv4Net};
 use parse::{Kind, Setting};
 use zeroize::Zeroizing;
@@ -13,16 +13,44 @@ use zeroize::Zeroizing;
 pub struct InterfaceWanted {
     /// The public key of its private key.
     pub public_key: PublicKey,
-    /// The hub's address, which must be among its addresses.
+    /// The hub's address, which must be among its addresses, with whatever prefix length; with this
+    /// one where it is not.
     pub address: Ipv4Net,
     /// UDP port.
     pub listen_port: u16,
 }
 
 impl Conf {
-    /// Whether the private key is another one, or none.
+    /// Whether the private key is another one, or none although no hook brings it.
     pub fn has_wrong_key(&self, wanted: &InterfaceWanted) -> bool {
-        self.private_key().map(|k| k.public()) != Some(wanted.public_key)
+        match self.private_key() {
+            Some(key) => key.public() != wanted.public_key,
+            None => !self.has_key_hook(),
+        }
+    }
+
+    /// Whether the hub's address is not there. With another prefix length it is there: that is the
+    /// operator's, and wg-quick(8) makes a route for each peer that it does not lead to; unless it
+    /// was told to make none.
+    fn has_wrong_address(&self, wanted: &InterfaceWanted) -> bool {
+        let has_routes = self.link().table != Table::Off;
+        let leads = |a: &IpNet| has_routes || a.prefix_len() <= wanted.address.prefix_len();
+        !self.addresses().iter().any(|a| a.addr() == wanted.address.addr() && leads(a))
+    }
+
+    /// What of `[Interface]` has to be corrected, in words.
+    pub fn corrections(&self, wanted: &InterfaceWanted) -> Vec<String> {
+        let mut all = Vec::new();
+        if self.has_wrong_key(wanted) {
+            all.push("set PrivateKey to the hub's".to_owned());
+        }
+        if self.has_wrong_address(wanted) {
+            all.push(format!("add {} to Address", wanted.address));
+        }
+        if self.listen_port() != Some(wanted.listen_port) {
+            all.push(format!("set ListenPort to {}", wanted.listen_port));
+        }
+        all
     }
 
     /// The text with a right `[Interface]`; `None` if it is right already. The private key is
@@ -32,7 +60,7 @@ impl Conf {
         wanted: &InterfaceWanted,
         private_key: Option<&PrivateKey>,
     ) -> Option<Zeroizing<Vec<u8>>> {
-        let wrong_address = !self.addresses().contains(&IpNet::V4(wanted.address));
+        let wrong_address = self.has_wrong_address(wanted);
         let wrong_port = self.listen_port() != Some(wanted.listen_port);
         let new_key = private_key.filter(|_| self.has_wrong_key(wanted)).map(PrivateKey::expose);
         if !wrong_address && !wrong_port && new_key.is_none() {

@@ -8,6 +8,7 @@
 //! never a value, since the value may be a private or preshared key.
 
 mod interface;
+mod link;
 mod parse;
 mod rewrite;
 #[cfg(test)]
@@ -156,6 +157,8 @@ pub struct Rewrite {
     pub text: Zeroizing<Vec<u8>>,
     /// Whether it differs from what was read.
     pub changed: bool,
+    /// What was corrected in `[Interface]`, in words.
+    pub corrections: Vec<String>,
     /// Blocks appended.
     pub added: usize,
     /// Blocks whose name or allowed IPs were corrected.
@@ -177,9 +180,10 @@ impl Conf {
         PrivateKey::from_base64(&text).ok()
     }
 
-    /// The UDP port, if there is a line for it that holds one.
+    /// The UDP port, if there is a line for it that holds one; 0 leaves it to the kernel and is none.
     pub fn listen_port(&self) -> Option<u16> {
-        self.interface(Setting::ListenPort).last().and_then(|value| values::port(&value).ok())
+        let port = self.interface(Setting::ListenPort).last().and_then(|value| values::port(&value).ok());
+        port.filter(|port| *port != 0)
     }
 
     /// The interface's addresses that can be read; one without prefix length is a `/32` or `/128`.
@@ -193,18 +197,8 @@ impl Conf {
             return Some(Overwriting::SaveConfig);
         }
         // A hook may do by hand what SaveConfig does.
-        let saves = |i: usize| {
-            let hook = matches!(self.lines[i].kind, Kind::Interface(setting) if setting.is_hook());
-            let v = if hook { parse::decoded(parse::value(self.line(i))) } else { Cow::Borrowed("") };
-            v.contains("wg-quick save") || v.contains("showconf") && v.contains(".conf")
-        };
-        (0..self.lines.len()).any(saves).then_some(Overwriting::Hook)
-    }
-
-    /// Whether wg-quick(8) leaves routes alone.
-    pub fn table_off(&self) -> bool {
-        // wg-quick compares this one with regard to case.
-        self.interface(Setting::Table).last().as_deref() == Some("off")
+        let saves = |v: &str| v.contains("wg-quick save") || v.contains("showconf") && v.contains(".conf");
+        self.hooks().any(|(_, hook)| saves(&hook)).then_some(Overwriting::Hook)
     }
 
     /// All peers in the order of the file. One key may be there twice.
@@ -352,9 +346,10 @@ impl fmt::Debug for Conf {
 
 impl fmt::Debug for Rewrite {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { text: _, changed, added, updated, removed, foreign, claiming } = self;
+        let Self { text: _, changed, corrections, added, updated, removed, foreign, claiming } = self;
         f.debug_struct("Rewrite")
             .field("changed", changed)
+            .field("corrections", corrections)
             .field("added", added)
             .field("updated", updated)
             .field("removed", removed)

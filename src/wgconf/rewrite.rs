@@ -91,6 +91,7 @@ impl Conf {
         Rewrite {
             text: self.write(&verdicts, &absent, secrets),
             changed: updated + removed + absent.len() > 0,
+            corrections: Vec::new(),
             added: absent.len(),
             updated,
             removed,

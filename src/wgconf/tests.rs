@@ -47,7 +47,11 @@ fn a_fresh_hub_reads_back_as_written() {
     assert_eq!(read.private_key().map(|k| k.public()), Some(private.public()));
     assert_eq!(read.addresses(), ["10.0.0.1/24".parse().expect("net")]);
     assert_eq!(read.listen_port(), Some(51820));
-    assert!(read.table_off() && read.overwriting().is_none() && read.peers().is_empty());
+    assert!(
+        read.link().table == crate::model::Table::Off
+            && read.overwriting().is_none()
+            && read.peers().is_empty()
+    );
 }
 
 #[test]
@@ -64,7 +68,9 @@ fn case_spaces_and_inline_comments_are_read_as_wg_reads_them() {
     assert_eq!(read.listen_port(), Some(4500));
     let shown: Vec<String> = read.addresses().iter().map(ToString::to_string).collect();
     assert_eq!(shown, ["10.0.0.1/24", "fd00::1/64", "10.9.0.1/32"]);
-    assert!(read.table_off() && read.overwriting() == Some(Overwriting::SaveConfig));
+    assert!(
+        read.link().table == crate::model::Table::Off && read.overwriting() == Some(Overwriting::SaveConfig)
+    );
     let allowed =
         ["10.0.0.7/32", "10.0.0.8/32", "fd00::7/128", "10.0.0.8/32"].map(|n| n.parse().expect("net"));
     assert_eq!(

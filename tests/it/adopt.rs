@@ -1,7 +1,7 @@
 //! `init --adopt`: a hub that already runs becomes ours, and nobody notices.
 
 use crate::support::Hub;
-use iwas_wg::model::{LiveInterface, LivePeer, PrivateKey, PublicKey};
+use iwas_wg::model::{LiveInterface, LivePeer, PrivateKey, PublicKey, Route, link::MAIN_TABLE, plan::Plan};
 use serde_json::json;
 use std::fs;
 
@@ -20,6 +20,11 @@ fn live_peer(n: u8, allowed: &[&str]) -> LivePeer {
         rx_bytes: 7,
         tx_bytes: 8,
     }
+}
+
+/// A route that wg-quick(8) made.
+fn route(net: &str) -> Route {
+    Route { net: net.parse().expect("net"), table: MAIN_TABLE }
 }
 
 /// A hand-written conf with what people put into one.
@@ -43,12 +48,15 @@ fn running() -> Hub {
     fs::create_dir_all(hub.path("etc/wireguard")).expect("directory");
     fs::write(hub.path("etc/wireguard/wg0.conf"), conf()).expect("conf");
     let private = PrivateKey::from_base64(HUB_KEY).unwrap_or_else(|e| panic!("{e}"));
+    hub.device().routes = vec![route("192.168.7.0/24"), route("172.16.0.0/12")];
     hub.device().interface = Some(LiveInterface {
         userspace: false,
         up: true,
         public_key: Some(private.public()),
         listen_port: Some(4500),
-        addresses: vec!["10.8.0.254/24".parse().expect("net")],
+        fwmark: 0,
+        mtu: 1420,
+        addresses: ["10.8.0.254/24", "fd00::1/64"].iter().map(|a| a.parse().expect("net")).collect(),
         age_seconds: Some(86_400),
         peers: vec![
             live_peer(2, &["10.8.0.2/32"]),
@@ -250,6 +258,9 @@ fn allowed_ips_that_only_the_interface_knows_are_kept() {
     let report = hub.run(&["--json", "init", "--adopt"]).ok().json();
     assert_eq!(report["wider"], json!(["caf-central", "site-7-tower"]));
     hub.run(&["sync"]).ok();
-    assert!(hub.device().applied.is_empty(), "sync disturbed a session");
+    // What it may speak for was not reached until now.
+    let applied = hub.device().applied.clone();
+    assert_eq!(applied, [Plan { add_routes: vec![route("10.50.0.0/16")], ..applied[0].clone() }]);
+    assert!(applied[0].set_peers.is_empty(), "sync disturbed a session");
     assert!(hub.conf().contains("AllowedIPs = 10.8.0.2/32, 10.50.0.0/16\n"), "{}", hub.conf());
 }

@@ -149,6 +149,8 @@ fn others(hub: &Hub, key: Option<&str>) -> LiveInterface {
         up: true,
         public_key: key.map(|k| k.parse::<PublicKey>().expect("key")),
         listen_port: Some(51999),
+        fwmark: 0,
+        mtu: 1420,
         addresses: vec!["10.9.0.1/24".parse().expect("net")],
         age_seconds: Some(1000),
         peers: keys.iter().map(peer).collect(),

@@ -39,6 +39,8 @@ fn adopted(address: &str, peers: &[(u8, &[&str])]) -> Hub {
         up: true,
         public_key: Some(private.public()),
         listen_port: Some(51820),
+        fwmark: 0,
+        mtu: 1420,
         addresses: vec![address.parse().expect("net")],
         age_seconds: Some(86_400),
         peers: peers.iter().map(|(n, allowed)| live_peer(*n, allowed)).collect(),

@@ -4,6 +4,7 @@ use super::source::{Found, FoundPeer};
 use crate::{
     error::{Error, Kind},
     model::{InterfaceName, PresharedKey, PrivateKey, PublicKey},
+    wgconf::Conf,
 };
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use serde::Deserialize;
@@ -113,8 +114,12 @@ pub(super) fn read(path: &Path, bytes: &[u8]) -> Result<Found, Error> {
             note: p.description.filter(|d| !d.is_empty()),
         });
     }
+    // What is said of the file is what is said of the conf that becomes of it.
+    let conf = Conf::parse(text.as_bytes())?;
     Ok(Found {
         private_key: Some(key),
+        has_key_hook: false,
+        only_wg_quick: conf.only_wg_quick(),
         listen_port: d.listen_port,
         addresses: address.into_iter().collect(),
         endpoint: [d.external_hostname, d.external_ip].into_iter().flatten().find_map(|e| e.parse().ok()),

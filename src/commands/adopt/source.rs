@@ -15,6 +15,10 @@ use zeroize::Zeroizing;
 /// A hub as it was found.
 pub(super) struct Found {
     pub(super) private_key: Option<PrivateKey>,
+    /// Whether a hook brings the private key, so that the file has none.
+    pub(super) has_key_hook: bool,
+    /// What only wg-quick(8) does of it.
+    pub(super) only_wg_quick: Vec<String>,
     pub(super) listen_port: Option<u16>,
     pub(super) addresses: Vec<Ipv4Net>,
     pub(super) endpoint: Option<Endpoint>,
@@ -50,6 +54,8 @@ pub(super) fn read(path: &Path) -> Result<Found, Error> {
     let conf = Conf::parse(&bytes).map_err(|e| Error::of_conf(path, e))?;
     Ok(Found {
         private_key: conf.private_key(),
+        has_key_hook: conf.has_key_hook(),
+        only_wg_quick: conf.only_wg_quick(),
         listen_port: conf.listen_port(),
         addresses: conf.addresses().into_iter().filter_map(v4).collect(),
         endpoint: None,
@@ -69,7 +75,7 @@ pub(super) fn read(path: &Path) -> Result<Found, Error> {
     })
 }
 
-fn v4(net: IpNet) -> Option<Ipv4Net> {
+pub(super) fn v4(net: IpNet) -> Option<Ipv4Net> {
     match net {
         IpNet::V4(net) => Some(net),
         IpNet::V6(_) => None,
