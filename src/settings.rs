@@ -4,27 +4,27 @@
 //! file, line and remedy; nothing is guessed. What this version cannot honour it refuses,
 //! rather than let somebody believe in it.
 
+mod backend;
 mod bring_up;
 mod file;
 mod initial;
 mod known;
 mod rules;
 
+pub use backend::Backend;
 pub use bring_up::BringUp;
 pub use initial::{Initial, text as initial_text};
 pub use known::{FILES, KNOWN, KeptFile, Key, Section};
 
 use crate::{
     fsx,
-    model::{Endpoint, InterfaceName, Invalid, KeyMode, Pool, Reserved, RouterOptions, Rules},
+    model::{Endpoint, InterfaceName, KeyMode, Pool, Reserved, RouterOptions, Rules},
 };
 use file::{File, Value};
 use ipnet::Ipv4Net;
 use std::{
     collections::BTreeMap,
-    fmt,
     path::{Path, PathBuf},
-    str::FromStr,
 };
 
 /// Why the settings cannot be used.
@@ -37,53 +37,6 @@ pub struct SettingsError {
     pub hint: Option<String>,
     /// The wrong value came with this call (a variable), not from the file.
     pub usage: bool,
-}
-
-/// Who carries the interface, as the settings say it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Backend {
-    /// The kernel, else a program in userspace.
-    Auto,
-    /// The kernel only.
-    Kernel,
-    /// A program in userspace only.
-    Userspace,
-    /// No interface at all: store, conf and scripts only.
-    None,
-}
-
-impl Backend {
-    /// All of them.
-    pub const ALL: [Self; 4] = [Self::Auto, Self::Kernel, Self::Userspace, Self::None];
-
-    /// The word used in settings.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Auto => "auto",
-            Self::Kernel => "kernel",
-            Self::Userspace => "userspace",
-            Self::None => "none",
-        }
-    }
-}
-
-impl fmt::Display for Backend {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl FromStr for Backend {
-    type Err = Invalid;
-
-    fn from_str(s: &str) -> Result<Self, Invalid> {
-        Self::ALL.into_iter().find(|b| b.as_str() == s).ok_or_else(|| Invalid {
-            what: "backend",
-            value: s.to_owned(),
-            reason: "is not a backend".into(),
-            hint: "use auto, kernel, userspace or none".into(),
-        })
-    }
 }
 
 /// Where things are, before any file is read.
