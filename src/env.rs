@@ -50,6 +50,9 @@ pub struct Terminal {
     pub stderr: bool,
     /// Standard output is a file or terminal that others may read.
     pub stdout_is_public: bool,
+    /// Standard output was closed, or is the null device open for both ways, which is what the
+    /// runtime puts in the place of a closed one.
+    pub stdout_is_gone: bool,
     /// Width of the terminal behind standard output, in columns.
     pub width: Option<u16>,
 }
@@ -108,6 +111,7 @@ impl Env {
             stdout,
             stderr: io::stderr().is_terminal(),
             stdout_is_public: is_public(io::stdout()),
+            stdout_is_gone: is_gone(io::stdout()),
             width: stdout.then(|| width(&vars)).flatten(),
         };
         Self {
@@ -146,6 +150,16 @@ fn is_public(stream: impl AsFd) -> bool {
         let device = kind == rustix::fs::FileType::CharacterDevice && rustix::termios::isatty(io::stdout());
         (kind == rustix::fs::FileType::RegularFile || device) && s.st_mode & READABLE_BY_OTHERS != 0
     })
+}
+
+/// Whether a stream is the null device, opened for reading and writing.
+fn is_gone(stream: impl AsFd) -> bool {
+    let is_null = |s: rustix::fs::Stat| {
+        rustix::fs::FileType::from_raw_mode(s.st_mode) == rustix::fs::FileType::CharacterDevice
+            && rustix::fs::stat("/dev/null").is_ok_and(|null| null.st_rdev == s.st_rdev)
+    };
+    let both = rustix::fs::fcntl_getfl(&stream).is_ok_and(|f| f.contains(rustix::fs::OFlags::RDWR));
+    both && rustix::fs::fstat(&stream).is_ok_and(is_null)
 }
 
 fn width(vars: &BTreeMap<String, String>) -> Option<u16> {

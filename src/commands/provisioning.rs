@@ -243,6 +243,19 @@ pub(super) fn prepare(
     drawn.seal(recipients.as_ref()).map(Some)
 }
 
+/// Requires somebody to take the only copy of a key, before it is made.
+pub(super) fn require_reader(ctx: &Context<'_>, request: KeyRequest) -> Result<(), Error> {
+    let only_copy = request.mode == KeyMode::Once && request.public_key.is_none();
+    if only_copy && ctx.env.terminal.stdout_is_gone {
+        return Err(Error::new(
+            Kind::Failed,
+            "standard output is closed: the only copy of the key would be lost",
+        )
+        .hint("redirect it to a file"));
+    }
+    Ok(())
+}
+
 /// Parses `--vpn-ip`.
 pub(super) fn parse_address(text: &str) -> Result<Ipv4Addr, Error> {
     text.parse().map_err(|_| {

@@ -2,7 +2,10 @@
 //!
 //! A name is taken as it is or refused; it is never trimmed or folded.
 
-use super::Invalid;
+use super::{
+    Invalid,
+    text::{is_invisible, steers_a_terminal},
+};
 use std::{fmt, str::FromStr};
 
 /// Longest location name, so that it also fits a DNS label and a file name.
@@ -100,7 +103,7 @@ impl FromStr for Description {
 
     fn from_str(s: &str) -> Result<Self, Invalid> {
         check_text("description", s, 0, DESCRIPTION_MAX, true)?;
-        Ok(Self(s.to_owned()))
+        Ok(Self(s.chars().filter(|c| matches!(c, '\n' | '\t') || !is_invisible(*c)).collect()))
     }
 }
 
@@ -126,12 +129,6 @@ pub(super) fn check_text(
         }
         None => Ok(()),
     }
-}
-
-/// Control characters, and the invisible ones that reorder or hide what stands beside them.
-pub(crate) fn steers_a_terminal(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 fn describe_char(c: char) -> String {

@@ -23,9 +23,10 @@ pub use screen::{Ink, Key, Line, Screen};
 pub use streams::Held;
 pub use table::{Column, Table};
 
+use crate::model::text::message;
 use crate::{
     env::Env,
-    error::{Error, Kind},
+    error::{Error, Fault, Kind},
 };
 use serde::Serialize;
 use std::io::{self, BufWriter, Write};
@@ -186,6 +187,7 @@ impl Ui {
 
     /// Tells a failure as a monitoring plugin does: as its answer, and never with another code.
     pub fn plugin_error(&mut self, e: &Error) {
+        let e = &brief(e);
         if self.style.json {
             let report = json::ErrorReport::with_exit(e, Level::Unknown as u8);
             self.tell(&serde_json::to_string(&report).unwrap_or_default());
@@ -203,18 +205,19 @@ impl Ui {
         if e.kind == Kind::ClosedPipe {
             return;
         }
+        let e = &brief(e);
         if self.style.json {
             let line = serde_json::to_string(&json::ErrorReport::new(e)).unwrap_or_default();
             self.tell(&line);
             return;
         }
-        self.tell(&format!("iwas-wg: {}", one_line(&e.message)));
+        self.tell(&format!("iwas-wg: {}", e.message));
         for fault in &e.faults {
             let remedy = fault.hint.as_ref().map_or_else(String::new, |hint| format!("; {hint}"));
-            self.tell(&format!("line {}: {}", fault.line, one_line(&format!("{}{remedy}", fault.message))));
+            self.tell(&format!("line {}: {}", fault.line, message(&format!("{}{remedy}", fault.message))));
         }
         if let Some(hint) = &e.hint {
-            self.tell(&format!("hint: {}", one_line(hint)));
+            self.tell(&format!("hint: {hint}"));
         }
     }
 
@@ -249,9 +252,22 @@ impl Ui {
     }
 }
 
-/// Keeps a message to its line, whatever a library or a file name put into it.
-fn one_line(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+/// A failure whose texts keep to their line and have a size, whatever a library, a file or an argument
+/// put into them.
+fn brief(e: &Error) -> Error {
+    let hint = |hint: &Option<String>| hint.as_deref().map(message);
+    let fault = |f: &Fault| Fault {
+        name: f.name.as_deref().map(message),
+        message: message(&f.message),
+        hint: hint(&f.hint),
+        ..f.clone()
+    };
+    Error {
+        kind: e.kind,
+        message: message(&e.message),
+        hint: hint(&e.hint),
+        faults: e.faults.iter().map(fault).collect(),
+    }
 }
 
 fn stdout_failed(e: &io::Error) -> Error {

@@ -19,6 +19,8 @@ pub fn page(window: Window, fleet: &FleetReport, sites: &[SiteReport]) -> String
     let (since, until) = (minute(&since), minute(&until));
     let mut page = format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; \
+         base-uri 'none'; form-action 'none'\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <title>Availability {since} to {until}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n\
          <h1>Availability of {} sites</h1>\n<p class=\"when\">{since} to {until} UTC</p>\n",

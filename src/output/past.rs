@@ -1,7 +1,10 @@
 //! What `history` and `report` say: JSON shapes, lines of CSV, a timeline of blocks.
 
 use super::json::time;
-use crate::model::history::{Cell, Outage, Window};
+use crate::model::{
+    history::{Cell, Outage, Window},
+    text::to_cell,
+};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -140,10 +143,11 @@ pub fn blocks(cells: &[Cell]) -> String {
 /// A line of comma-separated values as RFC 4180 wants it.
 pub fn csv<'a>(fields: impl IntoIterator<Item = &'a str>) -> String {
     let field = |text: &str| {
+        let text = to_cell(text);
         if text.contains([',', '"', '\n', '\r']) {
             format!("\"{}\"", text.replace('"', "\"\""))
         } else {
-            text.to_owned()
+            text.into_owned()
         }
     };
     fields.into_iter().map(field).collect::<Vec<_>>().join(",") + "\n"

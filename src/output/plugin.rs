@@ -1,5 +1,6 @@
 //! The answer of a monitoring plugin: one line with a status, what is behind it, and numbers.
 
+use crate::model::text::steers_a_terminal;
 use serde::Serialize;
 use std::fmt::Write as _;
 
@@ -74,7 +75,7 @@ impl Answer {
     pub fn line(&self) -> String {
         // A bar begins the numbers, whoever wrote it.
         let text: String =
-            self.text.chars().map(|c| if c == '|' || c.is_control() { ' ' } else { c }).collect();
+            self.text.chars().map(|c| if c == '|' || steers_a_terminal(c) { ' ' } else { c }).collect();
         let mut line = format!("IWAS-WG {}: {text}", self.level.as_str());
         for (i, n) in self.numbers.iter().enumerate() {
             let show = |n: Option<u64>| n.map(|n| n.to_string()).unwrap_or_default();

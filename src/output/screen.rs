@@ -1,6 +1,7 @@
 //! The whole terminal as one picture, for a table that lives: a screen of its own, keys, and the
 //! old screen back however the program ends.
 
+use crate::model::text::steers_a_terminal;
 use crossterm::{
     cursor::{Hide, MoveTo, Show},
     event::{self, Event, KeyCode, KeyEventKind, KeyModifiers},
@@ -160,7 +161,7 @@ impl Screen {
                 _ => {}
             }
             // Whatever a store was made to hold, it does not steer the terminal.
-            let clean: String = text.chars().map(|c| if super::table::steers(c) { ' ' } else { c }).collect();
+            let clean: String = text.chars().map(|c| if steers_a_terminal(c) { ' ' } else { c }).collect();
             queue!(out, Print(clean), SetAttribute(Attribute::Reset), ResetColor)?;
         }
         Ok(())

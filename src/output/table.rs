@@ -1,5 +1,6 @@
 //! Tables for people: one record is one line, whatever the width.
 
+use crate::model::text::steers_a_terminal as steers;
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table as Grid, presets::NOTHING};
 
 /// A column of a table.
@@ -123,10 +124,6 @@ impl Table {
         }
         grid
     }
-}
-
-pub(super) fn steers(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
 }
 
 /// The terminal's code for the colour of a state.

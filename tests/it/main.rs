@@ -23,6 +23,7 @@ mod generated;
 mod heartbeat;
 mod held_addresses;
 mod history;
+mod hostile;
 mod import;
 mod init;
 mod interrupt;

@@ -9,7 +9,7 @@ use crate::{
         projection::project_added,
         provisioning::{
             KeyRequest, SCRIPT_KEPT, ScriptKeys, check_recipients, endpoint, install_script, lost_key,
-            parse_address, prepare, refuse_taken_key, shows_script,
+            parse_address, prepare, refuse_taken_key, require_reader, shows_script,
         },
     },
     error::{Error, Kind},
@@ -135,6 +135,9 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
     if !args.no_provision {
         ctx.require(Permission::PeerWrite, wish.org.as_ref())?;
         shows = shows_script(ctx, wish.org.as_ref(), key)?;
+    }
+    if !args.no_provision {
+        require_reader(ctx, key)?;
     }
     let lock = ctx.lock(&settings)?;
     let mut store = Context::store(&settings)?;

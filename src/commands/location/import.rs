@@ -25,6 +25,7 @@ use std::{
 
 /// Add the locations of a CSV or JSON file, all of them or none
 ///
+/// A file may have 128 MiB, and a row 256 KiB.
 /// Every row is checked before anything is done, and every bad one is told with its line. Then
 /// all are committed at once, conf and interface are changed once, and with --scripts-dir each
 /// router's script lies in that directory, 0600. Control-C changes nothing, or comes too late.

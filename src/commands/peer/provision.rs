@@ -11,7 +11,7 @@ use crate::{
         provision_all,
         provisioning::{
             KeyRequest, SCRIPT_KEPT, check_recipients, endpoint, install_script, lost_key, prepare,
-            refuse_taken_key, shows_script,
+            refuse_taken_key, require_reader, shows_script,
         },
     },
     error::{Error, Kind},
@@ -102,6 +102,7 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
     let mut occupied = Occupied::read(&settings, &store, &hub)?;
     let vpn_ip = occupied.choose(ctx, &store, location.vpn_ip, Some(&name))?;
     check_recipients(&settings, request)?;
+    require_reader(ctx, request)?;
     let is_chosen = location.vpn_ip.is_some();
     location.vpn_ip = Some(vpn_ip);
     location.key_mode = request.mode;

@@ -10,8 +10,8 @@ use crate::{
         location::report,
         projection::{check_targets, project, project_with},
         provisioning::{
-            KeyRequest, Prepared, ScriptKeys, check_recipients, prepare, refuse_taken_key, rotate_script,
-            site,
+            KeyRequest, Prepared, ScriptKeys, check_recipients, prepare, refuse_taken_key, require_reader,
+            rotate_script, site,
         },
         unsealing::Vault,
         upkeep::{self, Step},
@@ -192,6 +192,7 @@ fn begin(
     }
     refuse_taken_key(store, &ctx.scope, request)?;
     check_recipients(settings, request)?;
+    require_reader(ctx, request)?;
     check_targets(ctx, settings, store, &hub)?;
     if args.dry_run {
         let said = format!("would rotate the key of {name} (key mode {})", request.mode);

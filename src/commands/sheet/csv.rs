@@ -1,7 +1,10 @@
 //! CSV, RFC 4180, with commas, or with the semicolons of spreadsheets that write decimal commas.
 
-use super::{COLUMNS, Cell, Fault, Location, Raw, exported_key, exported_peer, fault, refuse, tags_text};
-use crate::model::text::closest;
+use super::{
+    COLUMNS, Cell, Fault, Location, ROW_MAX, Raw, exported_key, exported_peer, fault, refuse, tags_text,
+    too_long,
+};
+use crate::model::text::{closest, from_cell, to_cell};
 use crate::{
     commands::context::unforeseen,
     error::{Error, Kind},
@@ -58,6 +61,9 @@ fn columns(header: &ByteRecord) -> Result<Vec<usize>, Error> {
 fn row(record: &ByteRecord, columns: &[usize]) -> Result<Raw, Fault> {
     let line = record.position().map_or(0, csv::Position::line);
     let bad = |message: String, hint: &str| fault(line, None, Error::new(Kind::Usage, message).hint(hint));
+    if record.as_slice().len() > ROW_MAX {
+        return Err(too_long(line));
+    }
     if record.len() != columns.len() {
         let message = format!("the row has {} cells, the header {}", record.len(), columns.len());
         return Err(bad(message, "put a cell that has a comma into \"quotes\""));
@@ -66,14 +72,16 @@ fn row(record: &ByteRecord, columns: &[usize]) -> Result<Raw, Fault> {
     for (bytes, place) in record.iter().zip(columns) {
         let text = std::str::from_utf8(bytes)
             .map_err(|_| bad(format!("{} is not UTF-8 text", COLUMNS[*place]), "save the file as UTF-8"))?;
-        cells[*place] = if text.is_empty() { Cell::Empty } else { Cell::Text(text.to_owned()) };
+        cells[*place] = if text.is_empty() { Cell::Empty } else { Cell::Text(from_cell(text).to_owned()) };
     }
     Ok(Raw { line, cells })
 }
 
 pub(super) fn write(locations: &[Location]) -> Result<String, Error> {
     let mut writer = Writer::from_writer(Vec::new());
-    let mut record = |cells: [&str; COLUMNS.len()]| writer.write_record(cells);
+    let mut record = |cells: [&str; COLUMNS.len()]| {
+        writer.write_record(cells.map(to_cell).iter().map(|cell| cell.as_bytes()))
+    };
     let written = |r: Result<(), csv::Error>| r.context("cannot write the rows").map_err(unforeseen);
     written(record(COLUMNS))?;
     for l in locations {

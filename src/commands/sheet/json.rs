@@ -1,7 +1,9 @@
 //! JSON: `{"locations":[…]}` as an export writes it, or the bare list.
 #![expect(clippy::option_option, reason = "no column, an empty cell and a value are three things")]
 
-use super::{Cell, Fault, Location, Raw, exported_key, exported_peer, fault, refuse, told};
+use super::{
+    Cell, Fault, Location, ROW_MAX, Raw, exported_key, exported_peer, fault, refuse, told, too_long,
+};
 use crate::{
     commands::context::unforeseen,
     error::{Error, Kind},
@@ -82,6 +84,9 @@ pub(super) fn read(bytes: &[u8], take: &mut impl FnMut(Result<Raw, Fault>)) -> R
 }
 
 fn raw(line: u64, text: &str) -> Result<Raw, Fault> {
+    if text.len() > ROW_MAX {
+        return Err(too_long(line));
+    }
     let row: In = serde_json::from_str(text).map_err(|e| {
         let e = Error::new(Kind::Usage, format!("the row cannot be read: {}", told(&e)))
             .hint("\"iwas-wg location export --format json\" shows the form");

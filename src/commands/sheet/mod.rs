@@ -16,6 +16,7 @@ use crate::{
         Description, Invalid, KeyMode, Location, LocationName, Org, PublicKey, Tags,
         expiry::parse_expiry,
         location::{check_tag_key, join_tags, parse_tag},
+        text::size,
     },
 };
 use anyhow::Context as _;
@@ -97,6 +98,17 @@ pub(super) struct Sheet {
 }
 
 /// A cell before anybody looked at what is in it.
+/// Largest file, in bytes: some hundred thousand rows.
+const FILE_MAX: u64 = 128 << 20;
+/// Longest row, in bytes: all that a location can have is far less.
+const ROW_MAX: usize = 256 << 10;
+
+fn too_long(line: u64) -> Fault {
+    let e = Error::new(Kind::Usage, format!("the row has more than {}", size(ROW_MAX as u64)))
+        .hint("see whether a quote is missing");
+    fault(line, None, e)
+}
+
 #[derive(Debug, Clone, Default)]
 enum Cell {
     /// The file has no such column.
@@ -117,12 +129,20 @@ struct Raw {
 /// # Errors
 /// [`Kind::Usage`] if there is none, those of [`fsx::read`] if it cannot be read.
 pub(super) fn open(ctx: &mut Context<'_>, file: &str) -> Result<Vec<u8>, Error> {
+    let too_large = || {
+        Error::new(Kind::Usage, format!("{file:?} has more than {}", size(FILE_MAX)))
+            .hint("import it in parts")
+    };
     if file == "-" {
         let mut bytes = Vec::new();
-        ctx.env.stdin.read_to_end(&mut bytes).context("cannot read standard input").map_err(unforeseen)?;
-        return Ok(bytes);
+        let mut stdin = (&mut ctx.env.stdin).take(FILE_MAX + 1);
+        stdin.read_to_end(&mut bytes).context("cannot read standard input").map_err(unforeseen)?;
+        return if bytes.len() as u64 > FILE_MAX { Err(too_large()) } else { Ok(bytes) };
     }
     let path = Path::new(file);
+    if ctx.on_behalf(path, || Ok::<_, Error>(path.metadata().is_ok_and(|m| m.len() > FILE_MAX)))? {
+        return Err(too_large());
+    }
     ctx.on_behalf(path, || fsx::read(path))?.ok_or_else(|| {
         Error::new(Kind::Usage, format!("file {file:?} does not exist"))
             .hint("name a CSV or JSON file, or - for standard input")
@@ -136,6 +156,9 @@ pub(super) fn open(ctx: &mut Context<'_>, file: &str) -> Result<Vec<u8>, Error> 
 pub(super) fn read(bytes: &[u8], now: Timestamp) -> Result<Sheet, Error> {
     // Spreadsheets like to begin with a byte order mark.
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    if bytes.contains(&0) {
+        return Err(refuse("the file has a NUL byte: it is not UTF-8 text"));
+    }
     let first = bytes.iter().find(|b| !b.is_ascii_whitespace());
     let mut sheet = Sheet::default();
     let mut take = |raw: Result<Raw, Fault>| {
