@@ -20,7 +20,7 @@ use crate::{
     fsx,
     model::{
         Deed, Endpoint, InterfaceName, KeyMode, LiveInterface, Location, LocationName, Pool, PrivateKey,
-        PublicKey, name::NAME_MAX,
+        PublicKey, held_inside, name::NAME_MAX,
     },
     output::json::{AdoptReport, Envelope},
     settings::{Backend, BringUp},
@@ -310,7 +310,31 @@ fn locations(
             wider,
         });
     }
+    refuse_overlaps(&adopted, pool)?;
     Ok((adopted, left))
+}
+
+/// Refuses a peer that may speak for the address of another, or of the hub.
+fn refuse_overlaps(adopted: &[Adopted], pool: &Pool) -> Result<(), Error> {
+    let hint = "a location may not speak for the address of another; correct AllowedIPs first";
+    let conflict = |message: String| Err(Error::new(Kind::Conflict, message).hint(hint));
+    let own: BTreeMap<Ipv4Addr, PublicKey> =
+        adopted.iter().filter_map(|a| Some((a.location.vpn_ip?, a.public_key))).collect();
+    for a in adopted {
+        for net in held_inside(pool.network(), &a.wider) {
+            let inside = own.range(net.network()..=net.broadcast()).find(|(_, key)| **key != a.public_key);
+            if let Some((ip, other)) = inside {
+                return conflict(format!(
+                    "the peer {} has {net}, where the peer {other} has {ip}",
+                    a.public_key
+                ));
+            }
+            if net == Ipv4Net::from(pool.hub()) {
+                return conflict(format!("the peer {} has the hub's address {}", a.public_key, pool.hub()));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The name that people gave the peer, made to fit, else one from its address; never one twice.

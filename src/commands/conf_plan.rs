@@ -6,13 +6,13 @@ use crate::{
     error::{Error, Kind},
     fsx::{self, Mark},
     model::{
-        LinkSettings, PresharedKey, PublicKey, held_by,
+        Clash, LinkSettings, PresharedKey, PublicKey, clashes, held_by,
         plan::{Extras, WantedPeer},
     },
     settings::Settings,
     store::{Hub, Store},
     vault::Opener,
-    wgconf::{Conf, ConfPeer, ConfPeerWanted, InterfaceWanted, Overwriting, Rewrite, Secrets},
+    wgconf::{self, Conf, ConfPeer, ConfPeerWanted, InterfaceWanted, Overwriting, Rewrite, Secrets},
 };
 use ipnet::Ipv4Net;
 use std::{
@@ -58,6 +58,8 @@ pub(super) struct ConfPlan {
     pub(super) claimed: Vec<Ipv4Net>,
     /// The addresses of `[Interface]`.
     pub(super) addresses: Vec<Ipv4Addr>,
+    /// What foreign peers have that is a location's.
+    pub(super) clashes: Vec<Clash>,
     /// Whether the file ends in a plain line, so that more can simply go behind it.
     pub(super) plain: bool,
     /// The file that was read, if it is known again.
@@ -83,6 +85,14 @@ impl ConfPlan {
         Ok(())
     }
 
+    /// Takes an address out of the file's `[Interface]`.
+    pub(super) fn drop_address(&mut self, address: Ipv4Addr) {
+        if let Some(text) = wgconf::without_address(&self.rewrite.text, address) {
+            (self.rewrite.text, self.rewrite.changed) = (text, true);
+            self.addresses.retain(|own| *own != address);
+        }
+    }
+
     /// Warns of what other hands have put into the file.
     pub(super) fn warn(&self, ctx: &mut Context<'_>, settings: &Settings) {
         // What the conf holds besides is nobody's part of the fleet.
@@ -93,9 +103,8 @@ impl ConfPlan {
         if let Some(what) = self.overwriting {
             ctx.ui.warn(&format!("{conf} has {what}: wg-quick will overwrite it; remove that line"));
         }
-        for key in &self.rewrite.claiming {
-            ctx.ui
-                .warn(&format!("{conf}: the peer {key} is not in the store and claims a location's address"));
+        for clash in &self.clashes {
+            ctx.ui.warn(&format!("{conf}: {clash}"));
         }
     }
 }
@@ -191,7 +200,9 @@ pub(super) fn held_in_conf(
     let conf = current_conf(settings, hub)?.conf;
     let managed = Managed::read(store)?;
     let network = settings.pool.network();
-    Ok((conf.held(|key, allowed| managed.unknown(network, key, allowed)), conf.own_addresses()))
+    let peers = conf.allowed_of(|_| true);
+    let held = peers.iter().flat_map(|(key, allowed)| managed.unknown(network, key, allowed));
+    Ok((held.collect(), conf.own_addresses()))
 }
 
 /// What the conf calls its peers; nothing of one that cannot be read.
@@ -254,17 +265,15 @@ pub(super) fn plan_conf_of(
     rewrite.corrections = corrections;
     let foreign: HashSet<PublicKey> = rewrite.foreign.iter().copied().collect();
     let network = settings.pool.network();
-    let claimed = match foreign.len() {
-        0 => Vec::new(),
-        _ => conf.held(|key, nets| if foreign.contains(key) { held_by(network, nets) } else { Vec::new() }),
-    };
+    let others = if foreign.is_empty() { Vec::new() } else { conf.allowed_of(|key| foreign.contains(key)) };
     Ok(ConfPlan {
         overwriting: conf.overwriting(),
         link: conf.link(),
         needs_routes: conf.needs_routes(),
         only_wg_quick: conf.only_wg_quick(),
         foreign_peers: foreign_peers(&conf, &foreign),
-        claimed,
+        claimed: others.iter().flat_map(|(_, allowed)| held_by(network, allowed)).collect(),
+        clashes: clashes(network, wanted.iter().map(|w| (&w.name, &w.peer)), &others),
         addresses: conf.own_addresses(),
         plain: conf.is_plain(),
         mark,

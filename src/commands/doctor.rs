@@ -2,7 +2,10 @@
 
 mod files;
 
-use super::{Context, Outcome, heartbeat::Skipped, projection, upkeep, wg_quick};
+use super::{
+    Context, Outcome, conf_plan::Desired, heartbeat::Skipped, hub_address::hub_address, projection,
+    sync::address, upkeep, wg_quick,
+};
 use crate::model::{
     text::{count, plural},
     time::span,
@@ -126,6 +129,7 @@ fn store_and_projections(ctx: &Context<'_>, found: &mut Findings, settings: &Set
     }
     identity(found, settings, &store)?;
     pool(found, settings, &store)?;
+    addresses(ctx, found, settings, &store, &hub)?;
     conf(found, settings, &store, &hub);
     let live = interface(ctx, found, settings, &store, &hub)?;
     if let Some(live) = live {
@@ -205,7 +209,7 @@ fn identity(found: &mut Findings, settings: &Settings, store: &Store) -> Result<
 
 fn pool(found: &mut Findings, settings: &Settings, store: &Store) -> Result<(), Error> {
     let (room, _) = settings.pool.capacity();
-    let (held, outside) = store.held_addresses(&settings.pool)?;
+    let (held, _) = store.held_addresses(&settings.pool)?;
     let network = settings.pool.network();
     let message = format!("{held} of {room} addresses of {network} are held");
     if room == 0 || held * 10 >= room * 9 {
@@ -213,13 +217,37 @@ fn pool(found: &mut Findings, settings: &Settings, store: &Store) -> Result<(), 
     } else {
         found.ok("pool", message);
     }
-    if outside > 0 {
-        let message = format!(
-            "{} {} outside {network} or a reserved one",
-            count(usize::try_from(outside).unwrap_or(usize::MAX), "location"),
-            plural(usize::try_from(outside).unwrap_or(usize::MAX), "has an address", "have an address")
+    Ok(())
+}
+
+/// The hub's address, its former ones, and what a changed network or another hand made of the rest.
+fn addresses(
+    ctx: &Context<'_>,
+    found: &mut Findings,
+    settings: &Settings,
+    store: &Store,
+    hub: &Hub,
+) -> Result<(), Error> {
+    let mut all_well = true;
+    if let Some((message, remedy)) = address::left_outside(ctx, settings, store, hub)? {
+        all_well = false;
+        found.fault("addresses", message, &remedy);
+    }
+    for conflict in address::conflicts(settings, store, hub)? {
+        all_well = false;
+        let (message, remedy) = conflict.split_once("; ").unwrap_or((&conflict, "iwas-wg sync"));
+        found.fault("addresses", message, remedy);
+    }
+    for former in store.former_hub_addresses()? {
+        let ip = former.addr();
+        let message = format!("{ip} was the hub's address, and is kept for routers that know it");
+        found.warning("addresses", message, &format!("iwas-wg sync --release {ip}, once no router uses it"));
+    }
+    if all_well {
+        found.ok(
+            "addresses",
+            format!("the hub has {}, and no two have one", hub_address(settings, hub).addr()),
         );
-        found.warning("pool", message, "put hub.network back, or remove and add them");
     }
     Ok(())
 }
@@ -304,6 +332,13 @@ fn interface(
         let message =
             format!("{name} has {} that the store does not know", count(plan.foreign.len(), "peer"));
         found.warning("interface", message, "iwas-wg sync --prune, if they are nobody's");
+        for clash in projection::clashes_of(settings, &Desired::read(store)?, Some(&live)) {
+            found.fault(
+                "interface",
+                format!("{name}: {clash}"),
+                "give that peer another address, or remove it",
+            );
+        }
     }
     for address in &plan.foreign_addresses {
         let message = format!("{name} has the address {address}, which its conf does not name");

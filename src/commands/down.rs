@@ -74,6 +74,7 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
             public_key: hub.public_key.to_string(),
             steps,
             foreign_peers: Vec::new(),
+            conflicts: Vec::new(),
         }))?;
     } else {
         ctx.ui.say(&match (there, args.dry_run) {

@@ -36,14 +36,20 @@ pub(super) fn pending(settings: &Settings, hub: &Hub) -> Option<Ipv4Net> {
 /// Remembers the address of a hub whose store is of a version that did not: it is the one that the
 /// hub has in its conf, whatever the settings say by now.
 pub(super) fn remember(settings: &Settings, store: &Store) -> Result<(), StoreError> {
-    if store.hub()?.address.is_some() {
+    let hub = store.hub()?;
+    if hub.address.is_some() {
         return Ok(());
     }
-    let Some(address) = in_conf(settings) else {
+    in_conf(settings).map_or(Ok(()), |address| note_fallback(store, &hub, address))
+}
+
+/// Remembers an address for a hub that has none in the store.
+pub(super) fn note_fallback(store: &Store, hub: &Hub, address: Ipv4Net) -> Result<(), StoreError> {
+    if hub.address.is_some() {
         return Ok(());
-    };
+    }
     match store.note_hub_address(address) {
-        // A location got it from that version: the doctor tells.
+        // A location got it from an older version: `sync` and the doctor tell.
         Err(StoreError::Taken { .. }) => Ok(()),
         other => other,
     }

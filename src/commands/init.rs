@@ -108,6 +108,7 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
             public_key: key.public().to_string(),
             steps,
             foreign_peers: Vec::new(),
+            conflicts: Vec::new(),
         };
         ctx.ui.json(&Envelope::new(report))?;
         return Ok(Outcome::Done);

@@ -42,7 +42,7 @@ pub(super) fn note(settings: &Settings, store: &Store, hub: &Hub, plan: &ConfPla
     let rewrite = &plan.rewrite;
     let usual = plan.plain
         && plan.overwriting.is_none()
-        && rewrite.claiming.is_empty()
+        && plan.clashes.is_empty()
         && rewrite.foreign.len() <= FOREIGN_MOST;
     match mark.filter(|_| usual) {
         Some(mark) => {

@@ -181,6 +181,30 @@ impl<'a> Occupied<'a> {
         Ok(address)
     }
 
+    /// Whether the hub may have this address: another one that it has already, or one that nobody holds.
+    ///
+    /// # Errors
+    /// [`Kind::Conflict`] saying who holds it.
+    pub(super) fn check_hub(&self, store: &Store, to: Ipv4Addr) -> Result<(), Error> {
+        let conflict = |reason: String| {
+            Err(Error::new(Kind::Conflict, format!("{to} cannot be the hub's address: {reason}"))
+                .hint("write another one into hub.address"))
+        };
+        let network = self.own.network();
+        if !self.own.has_host(to) {
+            return conflict(format!("it is outside the VPN network {network}"));
+        }
+        let is_peers = |by: &By| matches!(by, By::ConfPeer | By::LivePeer(_));
+        match store.holder_of_address(to, network, None)? {
+            Some(AddressHolder::Location(name)) => conflict(format!("{name:?} has it")),
+            Some(AddressHolder::Range(name, net)) => conflict(format!("{name:?} may speak for {net}")),
+            _ if self.held.iter().any(|(net, by)| is_peers(by) && net.contains(&to)) => {
+                conflict("a peer that is not in the store holds it".to_owned())
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Whether a location may have this address.
     ///
     /// # Errors

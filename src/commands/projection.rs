@@ -15,7 +15,7 @@ use crate::{
     error::{Error, Kind},
     fsx,
     model::{
-        LinkSettings, LiveInterface, PrivateKey, Route, Table,
+        Clash, LinkSettings, LiveInterface, PrivateKey, PublicKey, Route, Table, clashes,
         plan::{self, Extras, Plan, Wanted},
     },
     settings::Settings,
@@ -24,7 +24,7 @@ use crate::{
     wgconf::{Conf, ConfPeerWanted, Rewrite},
 };
 use ipnet::IpNet;
-use std::collections::HashSet;
+use std::{collections::HashSet, net::Ipv4Addr};
 use zeroize::Zeroizing;
 
 /// The hub's private key: from the conf, else from the store with the identity.
@@ -112,6 +112,27 @@ pub(super) fn missing_routes(
     }
 }
 
+/// What must change in conf and on the interface, and what was seen on the way.
+pub(super) struct Both {
+    pub(super) conf: ConfPlan,
+    pub(super) plan: Plan,
+    /// What unknown peers of the interface have that is a location's.
+    pub(super) clashes: Vec<Clash>,
+    /// The addresses of the interface.
+    addresses: Vec<IpNet>,
+}
+
+impl Both {
+    /// Takes an address away from the hub, in conf and on the interface.
+    pub(super) fn drop_address(&mut self, address: Ipv4Addr) {
+        self.conf.drop_address(address);
+        let is_it = |net: &IpNet| net.addr() == address;
+        self.plan.add_addresses.retain(|net| !is_it(net));
+        self.plan.foreign_addresses.retain(|net| !is_it(net));
+        self.plan.remove_addresses = self.addresses.iter().copied().filter(is_it).collect();
+    }
+}
+
 /// What must change in conf and on the interface; the interface is read while the conf is.
 ///
 /// # Errors
@@ -121,7 +142,7 @@ pub(super) fn plan_both(
     settings: &Settings,
     store: &Store,
     hub: &Hub,
-) -> Result<(ConfPlan, Plan), Error> {
+) -> Result<Both, Error> {
     let mut planned = None;
     let mut plan = || {
         let desired = Desired::read(store);
@@ -138,8 +159,10 @@ pub(super) fn plan_both(
     let (conf, desired) =
         planned.transpose()?.ok_or_else(|| Error::new(Kind::Failed, "nothing was planned"))?;
     let (Some(device), Some(live)) = (&mut device, live.transpose()?) else {
-        return Ok((conf, Plan::default()));
+        // The backend `none` has nothing to compare.
+        return Ok(Both { conf, plan: Plan::default(), clashes: Vec::new(), addresses: Vec::new() });
     };
+    let clashes = clashes_of(settings, &desired, live.as_ref());
     let mut wanted = Wanted {
         peers: desired.peers.into_iter().map(|w| w.peer).collect(),
         retired: desired.retired,
@@ -150,7 +173,18 @@ pub(super) fn plan_both(
         wanted.peers.splice(0..0, conf.foreign_peers.iter().cloned());
     }
     let plan = difference(device, &wanted, live.as_ref())?;
-    Ok((conf, plan))
+    let addresses = live.map(|live| live.addresses).unwrap_or_default();
+    Ok(Both { conf, plan, clashes, addresses })
+}
+
+/// What peers of the interface that the store does not know have that is a location's.
+pub(super) fn clashes_of(settings: &Settings, desired: &Desired, live: Option<&LiveInterface>) -> Vec<Clash> {
+    let known: HashSet<&PublicKey> =
+        desired.peers.iter().map(|w| &w.peer.public_key).chain(&desired.retired).collect();
+    let peers = live.iter().flat_map(|live| &live.peers).filter(|p| !known.contains(&p.public_key));
+    let unmanaged: Vec<_> = peers.map(|p| (p.public_key, p.allowed_ips.clone())).collect();
+    let wanted = desired.peers.iter().map(|w| (&w.name, &w.peer));
+    clashes(settings.pool.network(), wanted, &unmanaged)
 }
 
 /// What the conf says of peers besides their allowed IPs; nothing if there is none.
@@ -335,7 +369,7 @@ fn in_words(
 
 /// What `sync` has to do now, in a few words; nothing if that cannot be said.
 fn remaining(ctx: &Context<'_>, settings: &Settings, store: &Store, hub: &Hub) -> Option<String> {
-    let (conf, plan) = plan_both(ctx, settings, store, hub).ok()?;
+    let Both { conf, plan, .. } = plan_both(ctx, settings, store, hub).ok()?;
     summary(&steps(settings, &plan, Some(&conf.rewrite)))
 }
 
@@ -374,6 +408,7 @@ pub(super) fn steps(settings: &Settings, plan: &Plan, conf: Option<&Rewrite>) ->
     if let Some(mtu) = plan.set_mtu {
         steps.push(format!("set the MTU of {interface} to {mtu}"));
     }
+    steps.extend(plan.remove_addresses.iter().map(|address| format!("remove the address {address}")));
     if plan.bring_up {
         steps.push(format!("set {interface} up"));
     }

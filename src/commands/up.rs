@@ -2,7 +2,7 @@
 
 use super::{
     Context, Outcome,
-    projection::{self, steps},
+    projection::{self, Both, steps},
     wg_quick::{self, Verb},
 };
 use crate::model::text::count;
@@ -52,7 +52,7 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
     let _lock = ctx.lock(&settings)?;
     let mut store = Context::store(&settings)?;
     let hub = store.hub()?;
-    let (conf, plan) = projection::plan_both(ctx, &settings, &store, &hub)?;
+    let Both { conf, plan, .. } = projection::plan_both(ctx, &settings, &store, &hub)?;
     if let Some(what) = conf.passed_over(&settings) {
         ctx.ui.warn(&format!("{what}; {}", wg_quick::REMEDY));
     }
@@ -73,6 +73,7 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
         public_key: hub.public_key.to_string(),
         steps: if handed { vec![wg_quick::step(&settings, Verb::Up)] } else { steps(&settings, &plan, None) },
         foreign_peers: plan.foreign.iter().map(ToString::to_string).collect(),
+        conflicts: Vec::new(),
     };
     if ctx.ui.is_json() {
         ctx.ui.json(&Envelope::new(report))?;

@@ -57,7 +57,7 @@ pub(super) fn bring_in_line(
         return projection::apply(ctx, settings, hub, plan, &projection::extras(settings)?);
     }
     run(ctx, settings, Verb::Up)?;
-    let (_, rest) = projection::plan_both(ctx, settings, store, hub)?;
+    let rest = projection::plan_both(ctx, settings, store, hub)?.plan;
     if rest.create {
         let message = format!("wg-quick ended well, but there is no interface {}", settings.interface);
         return Err(Error::new(Kind::Device, message).hint("look at PreUp and PostUp in the conf"));

@@ -119,6 +119,7 @@ impl Device for FakeDevice {
         live.fwmark = plan.set_fwmark.unwrap_or(live.fwmark);
         live.mtu = plan.set_mtu.unwrap_or(live.mtu);
         live.addresses.extend(&plan.add_addresses);
+        live.addresses.retain(|address| !plan.remove_addresses.contains(address));
         live.up |= plan.bring_up;
         live.peers.retain(|p| !plan.remove_peers.contains(&p.public_key));
         for wanted in &plan.set_peers {

@@ -14,6 +14,7 @@ use std::{collections::HashMap, io};
 
 const ENODEV: i32 = 19;
 const EEXIST: i32 = 17;
+const EADDRNOTAVAIL: i32 = 99;
 
 /// A network interface of this machine.
 #[derive(Debug, Clone, Copy)]
@@ -177,6 +178,20 @@ pub(super) fn add_address(index: u32, address: IpNet) -> io::Result<()> {
     let flags = NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL;
     match netlink_request_rtnl(RouteNetlinkMessage::NewAddress(message), Some(flags)) {
         Err(e) if e.raw_os_error() != Some(EEXIST) => Err(e),
+        _ => Ok(()),
+    }
+}
+
+/// Takes an address from a link; one that is not there is no error.
+pub(super) fn remove_address(index: u32, address: IpNet) -> io::Result<()> {
+    let mut message = AddressMessage::default();
+    let ip = address.addr();
+    message.header.family = if ip.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
+    message.header.prefix_len = address.prefix_len();
+    message.header.index = index;
+    message.attributes.push(AddressAttribute::Local(ip));
+    match netlink_request_rtnl(RouteNetlinkMessage::DelAddress(message), Some(NLM_F_REQUEST | NLM_F_ACK)) {
+        Err(e) if e.raw_os_error() != Some(EADDRNOTAVAIL) => Err(e),
         _ => Ok(()),
     }
 }

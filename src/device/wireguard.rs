@@ -173,6 +173,7 @@ impl SystemDevice {
     ) -> Result<(), DeviceError> {
         self.configure(backend, plan, private_key, extras)?;
         let links = plan.bring_up || plan.set_mtu.is_some() || !plan.add_addresses.is_empty();
+        let links = links || !plan.remove_addresses.is_empty();
         if !links && plan.add_routes.is_empty() && plan.remove_routes.is_empty() {
             return Ok(());
         }
@@ -187,6 +188,9 @@ impl SystemDevice {
         };
         if let Some(mtu) = plan.set_mtu.or_else(|| plan.create.then(computed)) {
             link::set_mtu(index, mtu).map_err(self.fail("set the MTU of"))?;
+        }
+        for address in &plan.remove_addresses {
+            link::remove_address(index, *address).map_err(self.fail("take an address from"))?;
         }
         if plan.bring_up {
             // The kernel binds its socket only now.

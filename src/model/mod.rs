@@ -4,6 +4,7 @@
 //! It must not know files, clocks, randomness, SQL, netlink or the terminal, so
 //! everything in it can be tested by calling it.
 
+pub mod clash;
 pub mod clock;
 pub mod deed;
 pub mod endpoint;
@@ -26,6 +27,7 @@ pub mod text;
 pub mod time;
 pub mod upkeep;
 
+pub use clash::{Clash, clashes};
 pub use clock::{Boot, ClockMemory, ClockReading, Verdict};
 pub use deed::{Caller, Deed, Ending};
 pub use endpoint::Endpoint;

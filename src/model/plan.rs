@@ -102,6 +102,8 @@ pub struct Plan {
     pub set_mtu: Option<u32>,
     /// These addresses must be added.
     pub add_addresses: Vec<IpNet>,
+    /// These addresses must go.
+    pub remove_addresses: Vec<IpNet>,
     /// The link must be set up.
     pub bring_up: bool,
     /// Peers to add, or whose allowed IPs must become exactly these.
@@ -147,6 +149,7 @@ impl Plan {
             && self.set_fwmark.is_none()
             && self.set_mtu.is_none()
             && self.add_addresses.is_empty()
+            && self.remove_addresses.is_empty()
             && self.set_peers.is_empty()
             && self.remove_peers.is_empty()
             && self.remove_routes.is_empty()

@@ -387,6 +387,8 @@ pub struct HubChange {
     pub steps: Vec<String>,
     /// Peers on the interface or in the conf that the store does not know.
     pub foreign_peers: Vec<String>,
+    /// What two have, or the settings say otherwise, in words.
+    pub conflicts: Vec<String>,
 }
 
 /// `init --adopt`.

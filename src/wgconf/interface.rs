@@ -2,10 +2,11 @@
 //!
 //! Only a value that is wrong is written; every other line of `[Interface]` stays as it is.
 
-use super::{Conf, parse};
+use super::{Conf, parse, values};
 use crate::model::{PrivateKey, PublicKey, Table};
 use ipnet::{IpNet, Ipv4Net};
 use parse::{Kind, Setting};
+use std::net::{IpAddr, Ipv4Addr};
 use zeroize::Zeroizing;
 
 /// What `[Interface]` shall say.
@@ -121,6 +122,32 @@ impl Conf {
     }
 }
 
+/// The text of a conf without one address of its interface; `None` if it is not there.
+pub fn without_address(text: &[u8], address: Ipv4Addr) -> Option<Zeroizing<Vec<u8>>> {
+    let conf = Conf::parse(text).ok()?;
+    let is_it = |net: &IpNet| net.addr() == IpAddr::V4(address);
+    if !conf.addresses().iter().any(is_it) {
+        return None;
+    }
+    // Not longer than before, so that no copy of the key stays behind in a smaller buffer.
+    let mut out = Zeroizing::new(Vec::with_capacity(text.len()));
+    for i in 0..conf.lines.len() {
+        let line = conf.line(i);
+        let is_address = conf.lines[i].kind == Kind::Interface(Setting::Address);
+        let value = values::text(if is_address { parse::value(line) } else { b"" });
+        let members = value.split(',').map(str::trim).filter(|member| !member.is_empty());
+        let (gone, kept): (Vec<&str>, Vec<&str>) = members.partition(|member| {
+            values::addresses(member.as_bytes()).any(|net| net.is_ok_and(|net| is_it(&net)))
+        });
+        match (gone.is_empty(), kept.is_empty()) {
+            (true, _) => out.extend_from_slice(line),
+            (false, true) => {}
+            (false, false) => out.extend_from_slice(&parse::with_value(line, &kept.join(", "))),
+        }
+    }
+    Some(out)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -160,6 +187,21 @@ mod tests {
             .replace("Address=10.9.0.1/24", "Address=10.0.0.1/24, 10.9.0.1/24")
             .replace("ListenPort = 7", "ListenPort = 51820");
         assert_eq!(corrected(&text), Some(expected));
+    }
+
+    #[test]
+    fn an_address_goes_and_all_else_stays() {
+        let head = format!("[Interface]\nPrivateKey = {KEY}\n");
+        let one = "10.0.0.9".parse().expect("address");
+        for (before, after) in [
+            ("Address = 10.0.0.1/24, 10.0.0.9/24 # both\n", Some("Address = 10.0.0.1/24 # both\n")),
+            ("Address = 10.0.0.1/24\nAddress=10.0.0.9\n", Some("Address = 10.0.0.1/24\n")),
+            ("Address = 10.0.0.90/24\n", None),
+        ] {
+            let text = without_address(format!("{head}{before}").as_bytes(), one);
+            let text = text.map(|t| String::from_utf8(t.to_vec()).expect("UTF-8"));
+            assert_eq!(text, after.map(|after| format!("{head}{after}")), "{before}");
+        }
     }
 
     #[test]

@@ -15,7 +15,7 @@ mod rewrite;
 mod tests;
 mod values;
 
-pub use interface::InterfaceWanted;
+pub use interface::{InterfaceWanted, without_address};
 pub use rewrite::appended;
 
 use crate::model::{
@@ -167,9 +167,6 @@ pub struct Rewrite {
     pub removed: usize,
     /// Peers in the file that are neither wanted nor retired, each once, in the file's order.
     pub foreign: Vec<PublicKey>,
-    /// Those of `foreign` whose allowed IPs hold exactly the `/32` of a wanted peer: `WireGuard`
-    /// gives such an address to whoever comes last in the file.
-    pub claiming: Vec<PublicKey>,
 }
 
 impl Conf {
@@ -221,17 +218,18 @@ impl Conf {
         }
     }
 
-    /// What peers hold, each asked once with all its allowed IPs.
-    pub fn held(&self, by: impl Fn(&PublicKey, &[IpNet]) -> Vec<Ipv4Net>) -> Vec<Ipv4Net> {
-        // One key may be there twice, and what it holds is in both.
-        let mut peers: HashMap<PublicKey, Vec<IpNet>> = HashMap::new();
-        for block in &self.blocks {
-            peers.entry(block.public_key).or_default().extend(self.allowed_ips(block));
+    /// The allowed IPs of those peers, each key once with what all its blocks say.
+    pub fn allowed_of(&self, those: impl Fn(&PublicKey) -> bool) -> Vec<(PublicKey, Vec<IpNet>)> {
+        let mut all: Vec<(PublicKey, Vec<IpNet>)> = Vec::new();
+        let mut places: HashMap<PublicKey, usize> = HashMap::new();
+        for block in self.blocks.iter().filter(|block| those(&block.public_key)) {
+            let place = *places.entry(block.public_key).or_insert(all.len());
+            if place == all.len() {
+                all.push((block.public_key, Vec::new()));
+            }
+            all[place].1.extend(self.allowed_ips(block));
         }
-        let mut held: Vec<Ipv4Net> = peers.iter().flat_map(|(key, nets)| by(key, nets)).collect();
-        held.sort_unstable();
-        held.dedup();
-        held
+        all
     }
 
     /// The IPv4 addresses of the interface.
@@ -346,7 +344,7 @@ impl fmt::Debug for Conf {
 
 impl fmt::Debug for Rewrite {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { text: _, changed, corrections, added, updated, removed, foreign, claiming } = self;
+        let Self { text: _, changed, corrections, added, updated, removed, foreign } = self;
         f.debug_struct("Rewrite")
             .field("changed", changed)
             .field("corrections", corrections)
@@ -354,7 +352,6 @@ impl fmt::Debug for Rewrite {
             .field("updated", updated)
             .field("removed", removed)
             .field("foreign", foreign)
-            .field("claiming", claiming)
             .finish_non_exhaustive()
     }
 }

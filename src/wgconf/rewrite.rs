@@ -6,10 +6,7 @@
 use super::{Conf, ConfPeerWanted, Rewrite, Secrets, parse};
 use crate::model::PublicKey;
 use parse::{Block, Kind, Setting};
-use std::{
-    collections::{HashMap, HashSet},
-    net::Ipv4Addr,
-};
+use std::collections::{HashMap, HashSet};
 use zeroize::Zeroizing;
 
 /// What becomes of a block.
@@ -53,10 +50,8 @@ impl Conf {
     ) -> Rewrite {
         let by_key: HashMap<PublicKey, usize> =
             wanted.iter().enumerate().rev().map(|(i, wanted)| (wanted.peer.public_key, i)).collect();
-        let addresses: HashSet<Ipv4Addr> = wanted.iter().filter_map(|w| w.peer.vpn_ip).collect();
         let mut present = vec![false; wanted.len()];
-        let (mut seen_foreign, mut seen_claiming) = (HashSet::new(), HashSet::new());
-        let (mut foreign, mut claiming) = (Vec::new(), Vec::new());
+        let (mut seen_foreign, mut foreign) = (HashSet::new(), Vec::new());
         let mut verdicts = Vec::with_capacity(self.blocks.len());
         for block in &self.blocks {
             verdicts.push(match by_key.get(&block.public_key) {
@@ -72,9 +67,6 @@ impl Conf {
                 None => {
                     if seen_foreign.insert(block.public_key) {
                         foreign.push(block.public_key);
-                    }
-                    if self.claims(block, &addresses) && seen_claiming.insert(block.public_key) {
-                        claiming.push(block.public_key);
                     }
                     Verdict::Keep
                 }
@@ -96,7 +88,6 @@ impl Conf {
             updated,
             removed,
             foreign,
-            claiming,
         }
     }
 
@@ -112,13 +103,6 @@ impl Conf {
             preshared: secrets.contains_key(&block.public_key)
                 && !block.body().any(|i| self.lines[i].kind == Kind::Peer(Setting::PresharedKey)),
         }
-    }
-
-    fn claims(&self, block: &Block, addresses: &HashSet<Ipv4Addr>) -> bool {
-        self.allowed_ips(block).any(|net| match net {
-            ipnet::IpNet::V4(net) => net.prefix_len() == 32 && addresses.contains(&net.addr()),
-            ipnet::IpNet::V6(_) => false,
-        })
     }
 
     fn write(

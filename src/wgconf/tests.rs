@@ -234,7 +234,6 @@ fn a_foreign_peer_with_a_wanted_address_is_left_and_reported() {
     let (after, result) = rewrite(&text, &[7], &[]);
     assert_eq!(after, format!("{text}\n{}", ours(7)));
     assert_eq!(result.foreign, [key(9), key(8)]);
-    assert_eq!(result.claiming, [key(9)]);
 }
 
 #[test]
@@ -253,7 +252,7 @@ fn a_hundred_thousand_peers_take_seconds_and_not_minutes() {
         .map(|n| ConfPeerWanted { peer: WantedPeer::new(key(n + 200_000), ip(n)), ..wanted(n) })
         .collect();
     let claimed = full.rewrite(&moved, &HashSet::new());
-    assert_eq!((claimed.foreign.len(), claimed.claiming.len()), (100_000, 100_000));
+    assert_eq!(claimed.foreign.len(), 100_000);
     // A few seconds unoptimized; a quadratic step would take minutes.
     assert!(started.elapsed().as_secs() < 40, "{:?}", started.elapsed());
 }
