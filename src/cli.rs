@@ -19,7 +19,7 @@ use std::ffi::OsString;
 
 Examples:
   iwas-wg init --endpoint vpn.example.com && iwas-wg up
-  iwas-wg location add cafe-central > cafe-central.rsc
+  iwas-wg location add cafe-central -o cafe-central.rsc
   iwas-wg status")]
 struct Cli {
     #[command(flatten)]
@@ -57,6 +57,9 @@ pub fn run(args: impl IntoIterator<Item = OsString>, env: &mut Env) -> u8 {
     let mut ctx = Context::new(env, ui, cli.global, command);
     let result = cli.command.run(&mut ctx);
     // What the command printed before it failed is still owed to the reader.
+    if result.is_err() {
+        ctx.ui.discard();
+    }
     let flushed = ctx.ui.flush();
     match result.and_then(|outcome| flushed.map(|()| outcome)) {
         Ok(outcome) => {

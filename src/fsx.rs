@@ -8,6 +8,7 @@
 mod append;
 mod lock;
 mod mark;
+mod output;
 mod program;
 mod rights;
 mod stage;
@@ -16,6 +17,7 @@ mod trust;
 pub use append::{Appended, append, drop_spare};
 pub use lock::{Holder, Lock, LockError};
 pub use mark::Mark;
+pub use output::{check_writable, put_output};
 pub use program::{find_program, trusted_program};
 pub use rights::with_rights_of;
 pub use stage::Stage;

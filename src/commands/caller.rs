@@ -108,6 +108,30 @@ impl Context<'_> {
         }
     }
 
+    /// Refuses a user without root's rights who has no hub where root has one: they mean that one,
+    /// and would begin a second hub in their home directory.
+    ///
+    /// # Errors
+    /// [`Kind::Denied`] then.
+    pub(super) fn refuse_second_hub(&self, places: &Places) -> Result<(), Error> {
+        let mut vars = self.env.vars.clone();
+        vars.retain(|name, _| !name.starts_with(OWN_VARIABLES));
+        let own = Places::new(None, None, None, &vars, false);
+        if self.env.is_root || places.config != own.config {
+            return Ok(());
+        }
+        let roots = Places::new(self.env.hub_root.as_deref(), None, None, &BTreeMap::new(), true);
+        let is_there = |path: &Path| match path.symlink_metadata() {
+            Ok(_) => true,
+            Err(e) => e.kind() == std::io::ErrorKind::PermissionDenied,
+        };
+        if is_there(&places.config) || !is_there(&roots.config) {
+            return Ok(());
+        }
+        let message = format!("the hub here is root's ({})", roots.config.display());
+        Err(Error::new(Kind::Denied, message).hint("use sudo, or name a hub of your own with --root"))
+    }
+
     fn without_settings(&self, home: &Places) -> Error {
         let (config, user) = (home.config.display(), &self.env.caller.user);
         let message = format!("there are no settings at {config} that say what user {user:?} may do as root");
@@ -122,6 +146,7 @@ impl Context<'_> {
     pub(super) fn enter_hub(&mut self, action: &'static str) -> Result<(), Error> {
         self.action = action;
         self.restrict(action == "init")?;
+        self.refuse_second_hub(&self.places())?;
         if self.fixed.is_some() {
             access::scope(&self.rules, &self.env.caller, Permission::HubAdmin)?;
         }

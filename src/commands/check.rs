@@ -85,6 +85,47 @@ pub struct Args {
     expiring: Seconds,
 }
 
+impl Args {
+    /// A warning above its critical limit would never be told. A default one gives way.
+    fn refuse_crossed_limits(&self) -> Result<(), Error> {
+        let heartbeat = Some(self.heartbeat_warning).filter(|s| s.0 != HEARTBEAT_WARNING);
+        let lengths = [
+            ("--warning", self.warning, "--critical", self.critical),
+            ("--heartbeat-warning", heartbeat, "--heartbeat-critical", Some(self.heartbeat_critical)),
+        ];
+        for (warning, low, critical, high) in lengths {
+            if let (Some(low), Some(high)) = (low, high)
+                && low.0 > high.0
+            {
+                return Err(crossed(warning, &format!("{} s", low.0), critical, &format!("{} s", high.0)));
+            }
+        }
+        let pool = Some(self.pool_warning).filter(|p| *p != POOL_WARNING);
+        let limits = [
+            ("--offline-warning", self.offline_warning, "--offline-critical", self.offline_critical),
+            ("--pool-warning", pool, "--pool-critical", Some(self.pool_critical)),
+            ("--drift-warning", Some(self.drift_warning), "--drift-critical", self.drift_critical),
+        ];
+        for (warning, low, critical, high) in limits {
+            if let (Some(low), Some(high)) = (low, high)
+                && low.is_above(high)
+            {
+                return Err(crossed(warning, &low.to_string(), critical, &high.to_string()));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn crossed(warning: &str, low: &str, critical: &str, high: &str) -> Error {
+    Error::new(Kind::Usage, format!("{warning} {low} is above {critical} {high}"))
+        .hint("the warning comes first: give it the lower limit")
+}
+
+/// The defaults of the limits that have one, as they are in the help.
+const HEARTBEAT_WARNING: u64 = 600;
+const POOL_WARNING: Limit = Limit::Share(90.0);
+
 /// What was found, worst first in the end, and the numbers of it.
 #[derive(Default)]
 struct Findings {
@@ -123,6 +164,7 @@ impl Findings {
 
 pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
     let names = args.names.iter().map(|n| n.parse()).collect::<Result<Vec<LocationName>, _>>()?;
+    args.refuse_crossed_limits()?;
     let fits = args.filter.compile()?;
     let settings = ctx.enter("check", Permission::LocationRead)?;
     let store = Context::store_to_read(&settings)?;

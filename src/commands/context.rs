@@ -18,7 +18,7 @@ use crate::{
 };
 use anyhow::Context as _;
 use jiff::Timestamp;
-use std::{path::PathBuf, time::Duration};
+use std::{cell::Cell, path::PathBuf, rc::Rc, time::Duration};
 use zeroize::Zeroizing;
 
 /// Flags that every command takes, before or after its name.
@@ -105,6 +105,8 @@ pub struct Context<'a> {
     pub scope: Scope,
     /// Who may do what, once the settings are read.
     pub(super) rules: Rules,
+    /// Whether anybody may read the file that the results go to, where they go to one.
+    pub(super) is_public_file: Option<Rc<Cell<bool>>>,
     /// Where the hub is for a person behind root who may not say so.
     pub(super) fixed: Option<Places>,
 }
@@ -120,6 +122,7 @@ impl<'a> Context<'a> {
             action: "",
             scope: Scope::All,
             rules: Rules::default(),
+            is_public_file: None,
             fixed: None,
         }
     }
@@ -182,7 +185,9 @@ impl<'a> Context<'a> {
     /// As [`Context::enter`].
     pub fn settings(&mut self) -> Result<Settings, Error> {
         self.restrict(false)?;
-        let settings = Settings::load(self.places(), &self.env.vars)?;
+        let places = self.places();
+        self.refuse_second_hub(&places)?;
+        let settings = Settings::load(places, &self.env.vars)?;
         self.rules = settings.access.clone();
         Ok(settings)
     }
@@ -299,9 +304,12 @@ impl<'a> Context<'a> {
         Ok(PresharedKey::from_random(bytes))
     }
 
-    /// Warns before a private key goes where others can read it.
+    /// Makes the output file 0600 before a private key goes there; warns before one goes to a
+    /// standard output that others can read.
     pub(super) fn warn_if_public(&mut self) {
-        if self.env.terminal.stdout_is_public {
+        if let Some(is_public) = &self.is_public_file {
+            is_public.set(false);
+        } else if self.env.terminal.stdout_is_public {
             self.ui.warn("others can read the file or terminal that this private key goes to; use umask 077");
         }
     }

@@ -3,7 +3,7 @@
 use crate::model::text::closest;
 use crate::{
     error::{Error, Kind},
-    model::{Location, Org, State, location::parse_tag},
+    model::{Location, Org, State, location::parse_tag_word},
     output::json::state_of,
 };
 
@@ -35,7 +35,7 @@ impl Filter {
     /// # Errors
     /// [`Kind::Usage`] for a tag or state that is none.
     pub(super) fn compile(&self) -> Result<impl Fn(&Location) -> bool + '_, Error> {
-        let tags = self.tags.iter().map(|t| parse_tag(t)).collect::<Result<Vec<_>, _>>()?;
+        let tags = self.tags.iter().map(|t| parse_tag_word(t)).collect::<Result<Vec<_>, _>>()?;
         let state = match &self.state {
             None => None,
             Some(word) => Some(State::ALL.into_iter().find(|s| s.as_str() == word).ok_or_else(|| {
@@ -50,14 +50,20 @@ impl Filter {
         })
     }
 
-    /// What to say where nothing fits: with the organization that may have been meant, if nobody of
-    /// these is of the one that was asked for.
-    pub(super) fn nothing(&self, what: &str, all: &[Location]) -> String {
+    /// Refuses an organization that no location belongs to: an empty answer would look like a
+    /// healthy one.
+    ///
+    /// # Errors
+    /// [`Kind::NotFound`] with the organization that may have been meant.
+    pub(super) fn refuse_unknown_org(&self, all: &[Location]) -> Result<(), Error> {
         let orgs = || all.iter().filter_map(|l| l.org.as_ref().map(Org::as_str));
-        let missed = self.org.as_deref().filter(|asked| orgs().all(|o| o != *asked));
-        match missed.and_then(|asked| closest(asked, orgs())) {
-            Some(org) => format!("no {what}; did you mean --org {org:?}?"),
-            None => format!("no {what}"),
-        }
+        let Some(asked) = self.org.as_deref().filter(|asked| orgs().all(|o| o != *asked)) else {
+            return Ok(());
+        };
+        let e = Error::new(Kind::NotFound, format!("no location belongs to the organization {asked:?}"));
+        Err(match closest(asked, orgs()) {
+            Some(org) => e.hint(format!("did you mean --org {org:?}?")),
+            None => e.hint("\"iwas-wg location list --columns name,org\" shows the organizations"),
+        })
     }
 }

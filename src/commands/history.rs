@@ -4,13 +4,14 @@ use super::{
     Context, Outcome,
     context::require,
     filter::Filter,
+    out::{Form, Out},
     past::{Past, Since, gather, table},
 };
 use crate::model::time::span;
 use crate::{
     access::Permission,
     error::Error,
-    model::{LocationName, State, history::Window},
+    model::{LocationName, State},
     output::{
         Column, Table,
         json::Envelope,
@@ -42,6 +43,11 @@ pub struct Args {
     /// Print comma-separated values
     #[arg(long, conflicts_with = "json")]
     csv: bool,
+    /// Form of the output
+    #[arg(long, value_name = "FORMAT", conflicts_with_all = ["csv", "json"])]
+    output: Option<Form>,
+    #[command(flatten)]
+    out: Out,
     /// Write one self-contained page for a browser here
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
@@ -54,15 +60,18 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
     let name = args.name.as_deref().map(str::parse::<LocationName>).transpose()?;
     let fits = args.filter.compile()?;
     let settings = ctx.enter("history", Permission::LocationRead)?;
+    let form = Form::of(args.output, args.csv, ctx);
+    args.out.begin(ctx)?;
     let store = Context::store_to_read(&settings)?;
     let window = args.since.window(ctx.now())?;
     let mut locations = match &name {
         Some(name) => vec![require(&store, &ctx.scope, name)?],
         None => store.locations(&ctx.scope)?,
     };
+    args.filter.refuse_unknown_org(&locations)?;
     locations.retain(|l| fits(l));
     let (mut changes, mut outages) = (Vec::new(), Vec::new());
-    let for_page = args.html.is_some();
+    let for_page = args.html.is_some() || form == Form::Html;
     let past = gather(&settings, &store, &locations, window, name.as_ref(), for_page, &mut |location,
                                                                                             steps,
                                                                                             (
@@ -79,25 +88,31 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
     })?;
     changes.sort_by(|a: &Change, b: &Change| (a.0, &a.1).cmp(&(b.0, &b.1)));
     outages.sort_by(|a, b| (&a.0, a.1.from).cmp(&(&b.0, b.1.from)));
-    if let Some(path) = &args.html {
-        past.write_page(ctx, path)?;
-        if !ctx.ui.is_json() && !args.csv {
-            return Ok(Outcome::Done);
-        }
+    let (since, until) = bounds(window);
+    // Before it was added, a site had nothing that could change.
+    let known = locations.iter().map(|l| l.created_at.as_second()).min().unwrap_or(window.from);
+    if form == Form::Table && args.html.is_none() {
+        print(ctx, &past, &changes, name.is_some(), window.from.max(known))?;
+        return Ok(Outcome::Done);
     }
-    if ctx.ui.is_json() {
-        let (since, until) = bounds(window);
-        let outages = outages.iter().map(|(name, o)| OutageReport::new(name, o)).collect();
-        let changes = changes.into_iter().map(report).collect();
-        ctx.ui.json(&Envelope::new(History { since, until, changes, outages, sites: past.sites }))?;
-    } else if args.csv {
-        ctx.ui.data("at,name,from,to,lasted_seconds\n")?;
-        for c in changes.into_iter().map(report) {
-            let lasted = c.lasted_seconds.map(|s| s.to_string()).unwrap_or_default();
-            ctx.ui.data(&csv([&c.at, &c.name, c.from.unwrap_or_default(), c.to, &lasted]))?;
+    let changes: Vec<ChangeReport> = changes.into_iter().map(report).collect();
+    if let Some(path) = &args.html {
+        past.write_page(ctx, path, &past.page(Some(&changes)))?;
+    }
+    match form {
+        Form::Json => {
+            let outages = outages.iter().map(|(name, o)| OutageReport::new(name, o)).collect();
+            ctx.ui.json(&Envelope::new(History { since, until, changes, outages, sites: past.sites }))?;
         }
-    } else {
-        print(ctx, &past, &changes, name.is_some(), window)?;
+        Form::Csv => {
+            ctx.ui.data("at,name,from,to,lasted_seconds\n")?;
+            for c in changes {
+                let lasted = c.lasted_seconds.map(|s| s.to_string()).unwrap_or_default();
+                ctx.ui.data(&csv([&c.at, &c.name, c.from.unwrap_or_default(), c.to, &lasted]))?;
+            }
+        }
+        Form::Html => ctx.ui.data(&past.page(Some(&changes)))?,
+        Form::Table => {}
     }
     Ok(Outcome::Done)
 }
@@ -111,14 +126,14 @@ fn print(
     past: &Past,
     changes: &[Change],
     is_one: bool,
-    window: Window,
+    since: i64,
 ) -> Result<(), Error> {
     if is_one {
         ctx.ui.table(&table(past))?;
         ctx.ui.data("\n")?;
     }
     if changes.is_empty() {
-        return ctx.ui.data(&format!("no change since {}\n", second(window.from)));
+        return ctx.ui.data(&format!("no change since {}\n", second(since)));
     }
     let mut table = Table::new(&[
         Column::text("WHEN", 0),

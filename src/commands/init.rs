@@ -120,7 +120,7 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
     if !args.dry_run {
         ctx.ui.say(&format!("hub {} with address {address} is ready", key.public()));
         let next = if backend == Backend::None { "" } else { "\"iwas-wg up\", then " };
-        ctx.ui.say(&format!("next: {next}\"iwas-wg location add NAME > NAME.rsc\""));
+        ctx.ui.say(&format!("next: {next}\"iwas-wg location add NAME -o NAME.rsc\""));
     }
     if endpoint.is_none() {
         let config = places.config.display();

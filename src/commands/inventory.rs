@@ -74,6 +74,7 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
         return Ok(Outcome::Done);
     }
     let mut all = store.locations(&ctx.scope)?;
+    args.filter.refuse_unknown_org(&all)?;
     all.retain(|l| fits(l) && l.public_key.is_some());
     match args.format {
         None => ctx.ui.json(&inventory(&all, user))?,

@@ -29,6 +29,7 @@ mod known_conf;
 mod location;
 mod making;
 mod occupied;
+mod out;
 mod past;
 mod peer;
 mod projection;

@@ -16,7 +16,7 @@ use crate::{
         Column, Table,
         json::state_of,
         page,
-        past::{FleetReport, SiteReport, blocks, second},
+        past::{ChangeReport, FleetReport, SiteReport, blocks, second},
     },
     settings::Settings,
     store::Store,
@@ -160,9 +160,13 @@ pub(super) fn table(past: &Past) -> Table {
 }
 
 impl Past {
+    /// The page for a browser, with these changes below, if they were asked for.
+    pub(super) fn page(&self, changes: Option<&[ChangeReport]>) -> String {
+        page::page(self.window, &self.fleet, &self.sites, changes)
+    }
+
     /// Writes the page for a browser.
-    pub(super) fn write_page(&self, ctx: &mut Context<'_>, path: &Path) -> Result<(), Error> {
-        let text = page::page(self.window, &self.fleet, &self.sites);
+    pub(super) fn write_page(&self, ctx: &mut Context<'_>, path: &Path, text: &str) -> Result<(), Error> {
         // With the rights of who asked for it: the file may lie anywhere.
         ctx.on_behalf(path, || fsx::put(path, text.as_bytes(), 0o644))?;
         ctx.ui.say(&format!("wrote {}", path.display()));

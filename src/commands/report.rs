@@ -4,6 +4,7 @@ use super::{
     Context, Outcome,
     columns::Columns,
     filter::Filter,
+    out::{Form, Out},
     past::{Past, Since, gather, table},
 };
 use crate::model::text::count;
@@ -42,6 +43,11 @@ pub struct Args {
     /// Print comma-separated values
     #[arg(long, conflicts_with = "json")]
     csv: bool,
+    /// Form of the output
+    #[arg(long, value_name = "FORMAT", conflicts_with_all = ["csv", "json"])]
+    output: Option<Form>,
+    #[command(flatten)]
+    out: Out,
     /// Write one self-contained page for a browser here
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
@@ -50,14 +56,25 @@ pub struct Args {
 pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
     let fits = args.filter.compile()?;
     let settings = ctx.enter("report", Permission::LocationRead)?;
+    let form = Form::of(args.output, args.csv, ctx);
+    args.out.begin(ctx)?;
     let store = Context::store_to_read(&settings)?;
     let mut locations = store.locations(&ctx.scope)?;
+    args.filter.refuse_unknown_org(&locations)?;
     locations.retain(|l| fits(l));
     let window = args.since.window(ctx.now())?;
-    let past = gather(&settings, &store, &locations, window, None, args.html.is_some(), &mut |_, _, _| {})?;
+    let past = gather(
+        &settings,
+        &store,
+        &locations,
+        window,
+        None,
+        args.html.is_some() || form == Form::Html,
+        &mut |_, _, _| {},
+    )?;
     if let Some(path) = &args.html {
-        past.write_page(ctx, path)?;
-        if !ctx.ui.is_json() && !args.csv {
+        past.write_page(ctx, path, &past.page(None))?;
+        if form == Form::Table {
             return Ok(Outcome::Done);
         }
     }
@@ -65,7 +82,9 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
     if ctx.ui.is_json() {
         let Past { fleet, sites, .. } = past;
         ctx.ui.json(&Envelope::new(Report { since, until, fleet, sites }))?;
-    } else if args.csv {
+    } else if form == Form::Html {
+        ctx.ui.data(&past.page(None))?;
+    } else if form == Form::Csv {
         print_csv(ctx, &past)?;
     } else {
         // Before the first line: a wrong column is a failure, which writes nothing.

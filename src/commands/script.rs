@@ -6,6 +6,7 @@ use super::{
     provisioning::{ScriptKeys, rotate_script, site},
     unsealing::Vault,
 };
+use crate::commands::out::Out;
 use crate::model::text::count;
 use crate::{
     access::Permission,
@@ -13,7 +14,9 @@ use crate::{
     fsx,
     model::{KeyMode, Location, LocationName, PrivateKey, Rotation},
     output::json::{AllScriptsReport, Envelope, ScriptReport, ScriptsReport},
-    script::{Kind as ScriptKind, file_name, reach_of, render, render_template, render_wg_quick},
+    script::{
+        Kind as ScriptKind, file_name, reach_of, render, render_template, render_wg_quick, script_name,
+    },
     settings::Settings,
     store::Hub,
 };
@@ -26,7 +29,7 @@ use zeroize::Zeroizing;
 /// Render what a router is configured with
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "Examples:
-  iwas-wg script render cafe-central > cafe-central.rsc
+  iwas-wg script render cafe-central -o cafe-central.rsc
   iwas-wg script render --all --scripts-dir scripts")]
 pub struct Args {
     #[command(subcommand)]
@@ -51,10 +54,10 @@ enum Verb {
   check    look at the tunnel, and change nothing
 
 Examples:
-  iwas-wg script render cafe-central > cafe-central.rsc
+  iwas-wg script render cafe-central -o cafe-central.rsc
   iwas-wg script render cafe-central --kind check
   iwas-wg script render cafe-central --format json
-  iwas-wg script render laptop --format wg-quick > wg0.conf
+  iwas-wg script render laptop --format wg-quick -o laptop.conf
   iwas-wg script render --all --scripts-dir scripts")]
 struct RenderArgs {
     /// The location
@@ -65,8 +68,13 @@ struct RenderArgs {
     #[arg(long)]
     all: bool,
     /// Write NAME.rsc files into this directory instead of standard output
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", conflicts_with = "file")]
     scripts_dir: Option<PathBuf>,
+    /// With --all: print every script, with every private key in it
+    #[arg(long, requires = "all", conflicts_with = "scripts_dir")]
+    stdout: bool,
+    #[command(flatten)]
+    out: Out,
     /// What the script does: install, rotate, remove or check
     #[arg(long, value_name = "KIND", default_value = "install")]
     kind: String,
@@ -104,7 +112,13 @@ pub(super) fn run(args: Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
         return Err(Error::new(Kind::Usage, format!("there is no {kind} file for wg-quick"))
             .hint("leave out --kind, or --format"));
     }
+    let is_shown = args.stdout || args.out.file.is_some() || is_json(ctx, args.format);
+    if args.all && args.scripts_dir.is_none() && !is_shown {
+        return Err(Error::new(Kind::Usage, "--all would print the private key of every router")
+            .hint("write files with --scripts-dir DIR, or say --stdout"));
+    }
     let settings = ctx.enter("script render", Permission::RouterScript)?;
+    args.out.begin(ctx)?;
     let store = Context::store_to_read(&settings)?;
     let template = match args.template.as_deref() {
         Some(path) => Some(ctx.on_behalf(path, || {
@@ -247,7 +261,11 @@ fn write(
         if r.is_lost(l) {
             skipped.push(l);
         } else {
-            let path = dir.join(file_name(l.name.as_str(), ending));
+            let name = match format {
+                Format::Routeros => script_name(l.name.as_str(), r.kind),
+                _ => file_name(l.name.as_str(), ending),
+            };
+            let path = dir.join(name);
             let text = r.text(l, &r.keys(l)?, format)?.text;
             ctx.on_behalf(&path, || fsx::put(&path, text.as_bytes(), 0o600))?;
             written.push(path.display().to_string());

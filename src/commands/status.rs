@@ -73,6 +73,8 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
             ctx.ui.warn(&future_warning(ahead));
         }
     }
+    args.filter.refuse_unknown_org(&all)?;
+    let fleet = count(&all);
     all.retain(|l| fits(l));
     let counts = count(&all);
     let up = live.as_ref().is_some_and(|l| l.up);
@@ -88,6 +90,7 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
             source: if live.is_some() { "live" } else { "heartbeat" },
             heartbeat_at: heartbeat_at.map(time),
             counts: CountsReport::from(counts),
+            fleet_counts: args.names.is_empty().then(|| CountsReport::from(fleet)),
             locations: all.iter().map(|l| LocationReport::new(l, now)).collect(),
         }))?;
         return Ok(Outcome::Done);
@@ -99,18 +102,9 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
         (None, Some(at)) => format!("as of the heartbeat {} ago", age(at, now)),
         (None, None) => "no heartbeat yet".to_owned(),
     };
+    let source = if fleet == counts { source } else { format!("{source}; in all: {}", states(fleet)) };
     let state = if up { "up" } else { "not up" };
-    // Only for minutes after a restart of the hub is there anything of it to say.
-    let unknown = if counts.unknown > 0 { format!(", {} unknown", counts.unknown) } else { String::new() };
-    ctx.ui.data(&format!(
-        "{} is {state}: {} online, {} offline, {} never seen, {} disabled, {} unprovisioned{unknown} ({source})\n",
-        settings.interface,
-        counts.online,
-        counts.offline,
-        counts.never,
-        counts.disabled,
-        counts.unprovisioned
-    ))?;
+    ctx.ui.data(&format!("{} is {state}: {} ({source})\n", settings.interface, states(counts)))?;
     if !all.is_empty() {
         ctx.ui.table(&shown)?;
     }
@@ -127,6 +121,16 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
         ));
     }
     Ok(Outcome::Done)
+}
+
+/// How many are in each state, in words.
+fn states(counts: Counts) -> String {
+    // Only for minutes after a restart of the hub is there anything of it to say.
+    let unknown = if counts.unknown > 0 { format!(", {} unknown", counts.unknown) } else { String::new() };
+    format!(
+        "{} online, {} offline, {} never seen, {} disabled, {} unprovisioned{unknown}",
+        counts.online, counts.offline, counts.never, counts.disabled, counts.unprovisioned
+    )
 }
 
 /// How many locations are in each state.

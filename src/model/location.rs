@@ -177,6 +177,19 @@ pub fn parse_tag(s: &str) -> Result<(String, String), Invalid> {
     Ok((key.to_owned(), value.to_owned()))
 }
 
+/// Reads one `KEY=VALUE` of a command line, where several in one word are taken for a mistake.
+///
+/// # Errors
+/// Those of [`parse_tag`], and [`Invalid`] for `a=b,c=d`.
+pub fn parse_tag_word(s: &str) -> Result<(String, String), Invalid> {
+    let is_tag = |part: &str| part.split_once('=').is_some_and(|(key, _)| check_tag_key(key).is_ok());
+    if s.split_once(',').is_some_and(|(first, rest)| is_tag(first) && rest.split(',').any(is_tag)) {
+        let words = s.split(',').map(|part| format!("--tag {part}")).collect::<Vec<_>>().join(" ");
+        return Err(Invalid::new("tag", s, "is several tags in one", format!("give each its own: {words}")));
+    }
+    parse_tag(s)
+}
+
 /// Checks the key of a tag.
 ///
 /// # Errors

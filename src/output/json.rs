@@ -284,6 +284,8 @@ pub struct StatusReport<'a> {
     pub heartbeat_at: Option<String>,
     /// The shown locations by state.
     pub counts: CountsReport,
+    /// All locations that the caller may see by state; `null` where names were given.
+    pub fleet_counts: Option<CountsReport>,
     /// Sorted by name.
     pub locations: Vec<LocationReport<'a>>,
 }

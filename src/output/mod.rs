@@ -31,6 +31,7 @@ use crate::{
 use serde::Serialize;
 use std::io::{self, BufWriter, Write};
 use streams::Streams;
+use zeroize::Zeroizing;
 
 /// `--color`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -64,8 +65,20 @@ pub struct Ui {
     color: bool,
     width: Option<u16>,
     progress: bool,
+    /// Results on their way to a file instead of standard output.
+    diverted: Option<Diverted>,
     /// Warnings of a JSON run: a failure must be the only object on standard error.
     held: Vec<String>,
+}
+
+/// Puts results into a file.
+pub type Put = Box<dyn FnMut(&[u8]) -> Result<(), Error>>;
+
+/// Results for a file; they may hold a key.
+struct Diverted {
+    results: Zeroizing<Vec<u8>>,
+    is_new: bool,
+    put: Put,
 }
 
 impl std::fmt::Debug for Ui {
@@ -95,7 +108,21 @@ impl Ui {
             color,
             width: env.terminal.width,
             progress,
+            diverted: None,
             held: Vec::new(),
+        }
+    }
+
+    /// Gathers the results for a file: `put` gets all of them each time they are handed over.
+    pub fn divert(&mut self, put: Put) {
+        self.diverted = Some(Diverted { results: Zeroizing::default(), is_new: false, put });
+        (self.width, self.color) = (None, false);
+    }
+
+    /// Forgets what was not handed over: a failure leaves the file as it was.
+    pub fn discard(&mut self) {
+        if let Some(diverted) = &mut self.diverted {
+            diverted.is_new = false;
         }
     }
 
@@ -114,12 +141,27 @@ impl Ui {
         self.style.json
     }
 
+    /// From now on results are JSON.
+    pub fn use_json(&mut self) {
+        self.style.json = true;
+    }
+
     /// Writes a result as it is.
     ///
     /// # Errors
     /// [`Kind::ClosedPipe`] if the reader went away, [`Kind::Failed`] if it cannot be written.
     pub fn data(&mut self, text: &str) -> Result<(), Error> {
-        self.streams.write_all(text.as_bytes()).map_err(|e| stdout_failed(&e))
+        self.writer().write_all(text.as_bytes()).map_err(|e| stdout_failed(&e))
+    }
+
+    fn writer(&mut self) -> &mut dyn Write {
+        match &mut self.diverted {
+            None => &mut self.streams,
+            Some(diverted) => {
+                diverted.is_new = true;
+                &mut *diverted.results
+            }
+        }
     }
 
     /// Writes a result as one JSON object on one line.
@@ -128,7 +170,7 @@ impl Ui {
     /// As [`Ui::data`].
     pub fn json<T: Serialize>(&mut self, value: &T) -> Result<(), Error> {
         // Pieces are gathered here, where that costs no call through the stream for each.
-        let mut out = BufWriter::with_capacity(64 * 1024, &mut self.streams);
+        let mut out = BufWriter::with_capacity(64 * 1024, self.writer());
         serde_json::to_writer(&mut out, value).map_err(|e| stdout_failed(&e.into()))?;
         out.write_all(b"\n").map_err(|e| stdout_failed(&e))?;
         out.into_inner().map(drop).map_err(|e| stdout_failed(e.error()))
@@ -148,6 +190,11 @@ impl Ui {
     /// # Errors
     /// As [`Ui::data`]: here a full disk shows.
     pub fn flush(&mut self) -> Result<(), Error> {
+        if let Some(diverted) = &mut self.diverted
+            && std::mem::take(&mut diverted.is_new)
+        {
+            (diverted.put)(&diverted.results)?;
+        }
         self.streams.flush().map_err(|e| stdout_failed(&e))
     }
 
@@ -237,14 +284,28 @@ impl Ui {
 
     /// Asks on the terminal; the answer is yes only for `y` or `yes`.
     pub fn confirm(&mut self, input: &mut dyn io::Read, question: &str) -> bool {
-        self.streams.err(format!("{question} [y/N] ").as_bytes());
-        let mut answer = String::new();
+        matches!(self.ask(input, &format!("{question} [y/N]")).as_deref(), Some("y" | "yes"))
+    }
+
+    /// Asks on the terminal whether to go on; an empty line is yes, the end of the input is no.
+    pub fn confirm_again(&mut self, input: &mut dyn io::Read, question: &str) -> bool {
+        matches!(self.ask(input, &format!("{question} [Y/n]")).as_deref(), Some("" | "y" | "yes"))
+    }
+
+    /// The answer in lower case; `None` at the end of the input.
+    fn ask(&mut self, input: &mut dyn io::Read, question: &str) -> Option<String> {
+        self.streams.err(format!("{question} ").as_bytes());
+        let (mut answer, mut is_there) = (String::new(), false);
         let mut byte = [0];
         // A byte at a time: what follows the line is not ours to read.
-        while input.read(&mut byte).is_ok_and(|n| n == 1) && byte[0] != b'\n' {
+        while input.read(&mut byte).is_ok_and(|n| n == 1) {
+            is_there = true;
+            if byte[0] == b'\n' {
+                break;
+            }
             answer.push(char::from(byte[0]));
         }
-        matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes")
+        is_there.then(|| answer.trim().to_ascii_lowercase())
     }
 
     fn tell(&mut self, text: &str) {

@@ -1,7 +1,7 @@
 //! One page for a browser: the fleet's timeline and a table. It needs nothing beside it, no
 //! network and no script, follows the reader's light or dark, and prints.
 
-use super::past::{FleetReport, SiteReport, bounds};
+use super::past::{ChangeReport, FleetReport, SiteReport, bounds};
 use crate::model::{
     history::{Cell, Window},
     text::size,
@@ -14,7 +14,12 @@ const STYLE: &str = include_str!("page.css");
 const HEIGHT: usize = 64;
 
 /// The whole page.
-pub fn page(window: Window, fleet: &FleetReport, sites: &[SiteReport]) -> String {
+pub fn page(
+    window: Window,
+    fleet: &FleetReport,
+    sites: &[SiteReport],
+    changes: Option<&[ChangeReport]>,
+) -> String {
     let (since, until) = bounds(window);
     let (since, until) = (minute(&since), minute(&until));
     let mut page = format!(
@@ -59,9 +64,35 @@ pub fn page(window: Window, fleet: &FleetReport, sites: &[SiteReport]) -> String
     for site in sites {
         row(&mut page, site);
     }
-    page += "</tbody></table></div>\n<footer>Availability is online time of the time in which the state was known. \
+    page += "</tbody></table></div>\n";
+    if let Some(changes) = changes {
+        changes_below(&mut page, changes);
+    }
+    page += "<footer>Availability is online time of the time in which the state was known. \
              Times are UTC; bytes are counted in whole days. Written by iwas-wg.</footer>\n</body>\n</html>\n";
     page
+}
+
+/// Each change of state, newest first.
+fn changes_below(page: &mut String, changes: &[ChangeReport]) {
+    page.push_str("<h2>Changes</h2>\n");
+    if changes.is_empty() {
+        page.push_str("<p>No change in this time.</p>\n");
+        return;
+    }
+    page.push_str("<div class=\"wide\"><table>\n<thead><tr><th>When</th><th>Site</th><th>State</th>");
+    page.push_str("<th class=\"n\">For</th></tr></thead>\n<tbody>\n");
+    for c in changes.iter().rev() {
+        let lasted = c.lasted_seconds.map_or_else(|| "still".to_owned(), span);
+        let _ = writeln!(
+            page,
+            "<tr><td>{}</td><th scope=\"row\">{}</th><td class=\"{state}\">{state}</td><td class=\"n\">{lasted}</td></tr>",
+            minute(&c.at),
+            escape(&c.name),
+            state = c.to
+        );
+    }
+    page.push_str("</tbody></table></div>\n");
 }
 
 fn row(page: &mut String, s: &SiteReport) {
@@ -190,7 +221,8 @@ mod tests {
             rx_bytes: 1,
             tx_bytes: 2,
         };
-        let text = page(Window { from: 0, until: 1000 }, &fleet, &[site]);
+        let text = page(Window { from: 0, until: 1000 }, &fleet, &[site], None);
+        assert!(!text.contains("Changes"));
         assert!(text.contains("&lt;b&gt;Tom &amp; &quot;Co&quot;&lt;/b&gt;") && !text.contains("<b>"));
         assert!(text.contains("<rect class=\"p\" x=\"1\""), "{text}");
         assert!(text.contains("<rect class=\"d\" x=\"1\" width=\"1\" height=\"1\"/>"), "{text}");

@@ -142,6 +142,15 @@ fn fill(template: &str, values: &Values) -> Zeroizing<String> {
     expand(template, values, Directives::On).unwrap_or_else(|flaw| unreachable!("template: {flaw:?}"))
 }
 
+/// The name of a location's script. What looks or removes has a name of its own: uploaded under the
+/// other name it would take the place of the script that installs.
+pub fn script_name(location: &str, kind: Kind) -> String {
+    match kind {
+        Kind::Install | Kind::Rotate => file_name(location, "rsc"),
+        Kind::Remove | Kind::Check => file_name(&format!("{location}-{kind}"), "rsc"),
+    }
+}
+
 /// The name of a location's file, on the hub and in the header alike. A router runs `*.auto.rsc` by
 /// itself as soon as it is uploaded: no file of ours is called so.
 pub fn file_name(location: &str, ending: &str) -> String {

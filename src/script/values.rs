@@ -123,7 +123,7 @@ pub(super) fn of_script(site: &Site<'_>, kind: Kind) -> Values {
     v.set("name", Value::text(site.location.name.as_str()));
     v.set("revision", Value::text(&site.location.updated_at.to_string()));
     v.set("about", Value::Remarks(about(site)));
-    v.set("file", Value::text(&super::file_name(site.location.name.as_str(), "rsc")));
+    v.set("file", Value::text(&super::script_name(site.location.name.as_str(), kind)));
     v.set("tag", Value::text(&tag(site)));
     v.set("interface", Value::text(&options.interface));
     if let Some(key) = private_key {

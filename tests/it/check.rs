@@ -186,3 +186,20 @@ fn json_has_the_same_answer() {
         json!({"label": "offline", "value": 1, "unit": "", "warning": null, "critical": 1, "max": 3})
     );
 }
+
+#[test]
+fn a_warning_above_its_critical_limit_is_unknown() {
+    let hub = Hub::up();
+    hub.run(&["heartbeat"]).ok();
+    for (args, said) in [
+        (&["-w", "900", "-c", "300"][..], "--warning 900 s is above --critical 300 s"),
+        (&["--heartbeat-warning", "1h"], "--heartbeat-warning 3600 s is above --heartbeat-critical 1800 s"),
+        (&["--offline-warning", "5%", "--offline-critical", "1%"], "--offline-warning 5% is above"),
+        (&["--pool-warning", "60%", "--pool-critical", "50%"], "--pool-warning 60% is above --pool-critical"),
+        (&["--drift-warning", "5", "--drift-critical", "2"], "--drift-warning 5 is above --drift-critical 2"),
+    ] {
+        let run = hub.run(&[&["check"], args].concat()).code(3);
+        assert!(run.stdout.contains("UNKNOWN") && run.stdout.contains(said), "{}", run.stdout);
+    }
+    hub.run(&["check", "-w", "300", "-c", "300", "--pool-critical", "50%"]).code(0);
+}

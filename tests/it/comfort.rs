@@ -76,16 +76,81 @@ fn an_organization_that_nobody_is_of_may_be_another() {
     let hub = Hub::up();
     hub.run(&["location", "add", "cafe", "--org", "acme"]).ok();
     hub.run(&["location", "add", "shop", "--org", "umbrella"]).ok();
-    for (noun, words) in [("locations", ["location", "list"]), ("peers", ["peer", "list"])] {
-        let said = |org: &str, state: &str| {
-            let run = hub.run(&[&words[..], &["--org", org, "--state", state]].concat()).ok();
-            assert_eq!(run.stdout, "");
-            run.stderr
-        };
-        assert_eq!(said("acmee", "never"), format!("no {noun}; did you mean --org \"acme\"?\n"));
-        assert_eq!(said("zzz", "never"), format!("no {noun}\n"));
-        assert_eq!(said("acme", "online"), format!("no {noun}\n"), "the organization is right");
+    for (noun, words) in [
+        ("locations", &["location", "list"][..]),
+        ("peers", &["peer", "list"]),
+        ("", &["status"]),
+        ("", &["report"]),
+        ("", &["history"]),
+        ("", &["location", "export"]),
+        ("", &["inventory", "--list"]),
+    ] {
+        let run = |org: &str| hub.run(&[words, &["--org", org, "--state", "online"]].concat());
+        let refused = run("acmee").code(3);
+        let message = "iwas-wg: no location belongs to the organization \"acmee\"";
+        assert_eq!(refused.error(), (message, "hint: did you mean --org \"acme\"?"), "{words:?}");
+        let refused = run("zzz").code(3);
+        let hint = "hint: \"iwas-wg location list --columns name,org\" shows the organizations";
+        assert_eq!(refused.error().1, hint, "{words:?}");
+        if !noun.is_empty() {
+            assert_eq!(run("acme").ok().stderr, format!("no {noun}\n"), "the organization is right");
+        }
     }
+    let run = hub.run(&["check", "--org", "acmee"]).code(3);
+    assert!(run.stdout.contains("UNKNOWN"), "{}", run.stdout);
+    let status = hub.run(&["status", "--org", "acme"]).ok().stdout;
+    let counts = "0 online, 0 offline, 2 never seen, 0 disabled, 0 unprovisioned";
+    assert!(
+        status.contains(&format!("1 never seen, 0 disabled, 0 unprovisioned (live; in all: {counts})")),
+        "{status}"
+    );
+}
+
+#[test]
+fn several_tags_in_one_word_are_taken_for_a_mistake() {
+    let hub = Hub::up();
+    for args in [&["location", "add", "cafe"][..], &["location", "list"], &["status"]] {
+        let run = hub.run(&[args, &["--tag", "city=vienna,floor=2"]].concat()).code(2);
+        let message = "iwas-wg: tag \"city=vienna,floor=2\" is several tags in one";
+        assert_eq!(run.error(), (message, "hint: give each its own: --tag city=vienna --tag floor=2"));
+    }
+    hub.run(&["location", "add", "cafe", "--tag", "cities=vienna,graz"]).ok();
+}
+
+#[test]
+fn a_user_beside_roots_hub_is_not_led_to_a_second_one() {
+    let hub = Hub::up();
+    let home = hub.path("home").display().to_string();
+    let user = |args: &[&str]| {
+        hub.run_bare(args, |env| {
+            env.is_root = false;
+            env.vars = [("HOME".to_owned(), home.clone())].into();
+        })
+    };
+    let config = hub.path("etc/iwas-wg/config.toml");
+    for args in [
+        &["status"][..],
+        &["location", "list"],
+        &["location", "add", "cafe"],
+        &["doctor"],
+        &["sync"],
+        &["restore", "/x"],
+        &["init"],
+        &["init", "--adopt"],
+    ] {
+        let run = user(args).code(7);
+        let message = format!("iwas-wg: the hub here is root's ({})", config.display());
+        let hint = "hint: use sudo, or name a hub of your own with --root";
+        assert_eq!(run.error(), (message.as_str(), hint), "{args:?}");
+    }
+    assert!(!hub.path("home").exists());
+    // Who names a hub of their own, or has one, means that one.
+    let own = hub.path("own").display().to_string();
+    user(&["--root", &own, "init", "--backend", "none"]).ok();
+    user(&["--root", &own, "status"]).ok();
+    fs::remove_file(config).expect("remove");
+    user(&["init", "--backend", "none"]).ok();
+    user(&["status"]).ok();
 }
 
 /// Runs `location edit cafe` on a terminal of its own, with this script as the editor.

@@ -160,3 +160,19 @@ fn the_page_needs_nothing_beside_it() {
         assert!(!text.contains(outside), "{outside}");
     }
 }
+
+#[test]
+fn a_new_site_has_no_change_since_it_was_added_and_a_page_has_the_changes() {
+    let hub = Hub::up();
+    hub.now.set(hub.now.get() + 3600);
+    let key = hub.add("cafe");
+    hub.now.set(hub.now.get() + 60);
+    let said = hub.run(&["history", "cafe"]).ok().stdout;
+    assert!(said.ends_with("no change since 2026-11-23T11:00:00Z\n"), "{said}");
+    hub.shake(&key, 5);
+    hub.run(&["heartbeat"]).ok();
+    let page = hub.run(&["history", "--output", "html"]).ok().stdout;
+    let changes = page.split("<h2>Changes</h2>").nth(1).expect("changes");
+    assert!(changes.contains("<th scope=\"row\">cafe</th><td class=\"online\">online</td>"), "{changes}");
+    assert!(!hub.run(&["report", "--output", "html"]).ok().stdout.contains("<h2>Changes</h2>"));
+}

@@ -33,6 +33,7 @@ mod layers;
 mod life;
 mod location;
 mod output;
+mod output_file;
 mod peers;
 mod planted;
 mod processes;

@@ -46,7 +46,7 @@ fn a_fleet_is_written_secret_file_by_file() {
         .json();
     assert_eq!((report["written"].as_array().map(Vec::len), &report["skipped"]), (Some(4), &json!([])));
     hub.run(&["location", "remove", "once", "-y"]).ok();
-    let all = hub.run(&["script", "render", "--all"]).ok().stdout;
+    let all = hub.run(&["script", "render", "--all", "--stdout"]).ok().stdout;
     assert!(all.contains(&single) && all.contains("location \"b\""), "not every script is there");
     let one = hub.path("one");
     hub.run(&["script", "render", "a", "--scripts-dir", one.to_str().expect("path")]).ok();
@@ -100,7 +100,7 @@ fn a_whole_fleet_is_printed_with_one_warning_and_without_what_is_lost() {
     hub.run(&["location", "add", "tower", "--key-mode", "router"]).ok();
     hub.run(&["location", "add", "later", "--no-provision"]).ok();
     hub.terminal.stdout_is_public = true;
-    let run = hub.run(&["script", "render", "--all"]).ok();
+    let run = hub.run(&["script", "render", "--all", "--stdout"]).ok();
     for (name, count) in [("a", 1), ("b", 1), ("tower", 1), ("once", 0), ("later", 0)] {
         let head = format!("\"install\" script of location \"{name}\"");
         assert_eq!(run.stdout.matches(&head).count(), count, "{name}");

@@ -1,7 +1,7 @@
 //! The limits of `check`: lengths of time, numbers and shares.
 
 use crate::model::time::parse_seconds;
-use std::str::FromStr;
+use std::{fmt, str::FromStr};
 
 /// A length of time: whole seconds, or a span such as `5m` or `7d`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +39,25 @@ impl FromStr for Limit {
     }
 }
 
+impl fmt::Display for Limit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Count(n) => write!(f, "{n}"),
+            Self::Share(p) => write!(f, "{p}%"),
+        }
+    }
+}
+
 impl Limit {
+    /// Whether it is above another one of the same kind; a number and a share cannot be compared.
+    pub(super) fn is_above(self, other: Self) -> bool {
+        match (self, other) {
+            (Self::Count(a), Self::Count(b)) => a > b,
+            (Self::Share(a), Self::Share(b)) => a > b,
+            _ => false,
+        }
+    }
+
     /// The number from which on it is reached, of this many in all.
     #[expect(
         clippy::cast_precision_loss,

@@ -1,6 +1,7 @@
 //! `iwas-wg location add`: the whole of onboarding.
 
 use super::{parse_tags, report};
+use crate::commands::out::Out;
 use crate::{
     access::Permission,
     commands::{
@@ -26,10 +27,10 @@ use std::net::Ipv4Addr;
 /// printed, and the exit code is 9.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "Examples:
-  iwas-wg location add cafe-central > cafe-central.rsc
-  iwas-wg location add shop-12 --org acme --tag city=vienna --vpn-ip 10.0.0.12 > shop-12.rsc
-  iwas-wg location add tower-3 --key-mode once > tower-3.rsc
-  iwas-wg location add builders --expires 30d > builders.rsc
+  iwas-wg location add cafe-central -o cafe-central.rsc
+  iwas-wg location add shop-12 --org acme --tag city=vienna --vpn-ip 10.0.0.12 -o shop-12.rsc
+  iwas-wg location add tower-3 --key-mode once -o tower-3.rsc
+  iwas-wg location add builders --expires 30d -o builders.rsc
   iwas-wg location add kiosk --no-provision
   iwas-wg --json location add cafe-central --if-not-exists")]
 pub(super) struct Args {
@@ -66,6 +67,8 @@ pub(super) struct Args {
     /// Exit 0 if it is there as asked for
     #[arg(long)]
     if_not_exists: bool,
+    #[command(flatten)]
+    out: Out,
     /// Say what would be done, and change nothing
     #[arg(short = 'n', long)]
     dry_run: bool,
@@ -125,6 +128,7 @@ impl Wish {
 pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
     let mut wish = Wish::parse(args)?;
     let settings = ctx.enter("location add", Permission::LocationWrite)?;
+    args.out.begin(ctx)?;
     let key =
         KeyRequest::from_flags(args.key_mode.as_deref(), args.public_key.as_deref(), settings.key_mode)?
             .with_preshared(args.preshared);

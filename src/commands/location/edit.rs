@@ -164,7 +164,8 @@ fn edit(ctx: &mut Context<'_>, before: &Location) -> Result<Option<Said>, Error>
             Ok(said) => return Ok(Some(said)),
             Err(e) => {
                 ctx.ui.warn(&format!("{}; {}", e.message, e.hint.as_deref().unwrap_or_default()));
-                if !ctx.confirm("edit it again?", false)? {
+                // Enter must not throw away what was typed.
+                if !ctx.ui.confirm_again(&mut *ctx.env.stdin, "edit it again?") {
                     return Err(e);
                 }
             }

@@ -31,6 +31,7 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
     let fits = args.filter.compile()?;
     let settings = ctx.enter("location export", Permission::LocationRead)?;
     let mut all = Context::store_to_read(&settings)?.locations(&ctx.scope)?;
+    args.filter.refuse_unknown_org(&all)?;
     all.retain(|l| fits(l));
     let default = if ctx.ui.is_json() { Format::Json } else { Format::Csv };
     ctx.ui.data(&sheet::write(&all, args.format.unwrap_or(default))?)?;

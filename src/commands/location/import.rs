@@ -50,7 +50,7 @@ Examples:
   iwas-wg location export | sed s/vienna/graz/ | iwas-wg location import - --update")]
 pub(super) struct Args {
     /// CSV with a header, or JSON; - is standard input
-    #[arg(value_name = "FILE")]
+    #[arg(value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     file: String,
     /// Write NAME.rsc files into this directory
     #[arg(long, value_name = "DIR")]

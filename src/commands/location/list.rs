@@ -40,7 +40,7 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
     let fits = args.filter.compile()?;
     let settings = ctx.enter("location list", Permission::LocationRead)?;
     let mut all = Context::store_to_read(&settings)?.locations(&ctx.scope)?;
-    let nothing = args.filter.nothing("locations", &all);
+    args.filter.refuse_unknown_org(&all)?;
     all.retain(|l| fits(l));
     if ctx.ui.is_json() {
         let now = ctx.now();
@@ -72,7 +72,7 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
     }
     let table = args.columns.of(table)?;
     if all.is_empty() {
-        ctx.ui.say(&nothing);
+        ctx.ui.say("no locations");
     } else {
         ctx.ui.table(&table)?;
     }

@@ -13,14 +13,14 @@ mod show;
 use super::{Context, Outcome};
 use crate::{
     error::Error,
-    model::{Location, Tags, location::parse_tag},
+    model::{Location, Tags, location::parse_tag_word},
     output::json::{ChangeReport, Envelope, LocationReport},
 };
 
 /// Add, show, change and remove locations
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "Examples:
-  iwas-wg location add cafe-central --org acme > cafe-central.rsc
+  iwas-wg location add cafe-central --org acme -o cafe-central.rsc
   iwas-wg location list --org acme
   iwas-wg location remove cafe-central")]
 pub struct Args {
@@ -59,7 +59,7 @@ pub(super) fn run(args: Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
 fn parse_tags(given: &[String]) -> Result<Tags, Error> {
     let mut tags = Tags::new();
     for text in given {
-        let (key, value) = parse_tag(text)?;
+        let (key, value) = parse_tag_word(text)?;
         if tags.insert(key.clone(), value).is_some() {
             return Err(Error::new(crate::error::Kind::Usage, format!("tag {key:?} is given twice"))
                 .hint("give each key once"));

@@ -46,7 +46,7 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
     let settings = ctx.enter("peer list", Permission::LocationRead)?;
     let store = Context::store_to_read(&settings)?;
     let mut all = store.locations(&ctx.scope)?;
-    let nothing = args.filter.nothing("peers", &all);
+    args.filter.refuse_unknown_org(&all)?;
     all.retain(|l| l.public_key.is_some() && fits(l));
     let mut allowed = allowed_ips(&store)?;
     let mut allowed = |l: &Location| allowed.remove(l.name.as_str()).unwrap_or_default();
@@ -82,7 +82,7 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
     }
     let table = args.columns.of(table)?;
     if all.is_empty() {
-        ctx.ui.say(&nothing);
+        ctx.ui.say("no peers");
     } else {
         ctx.ui.table(&table)?;
     }

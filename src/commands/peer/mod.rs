@@ -21,7 +21,7 @@ use crate::{
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "Examples:
   iwas-wg peer list
-  iwas-wg peer rotate cafe-central --wait > cafe-central.rsc
+  iwas-wg peer rotate cafe-central --wait -o cafe-central.rsc
   iwas-wg peer revoke shop-12")]
 pub struct Args {
     #[command(subcommand)]

@@ -1,5 +1,6 @@
 //! `iwas-wg peer provision`.
 
+use crate::commands::out::Out;
 use crate::{
     access::Permission,
     commands::{
@@ -30,9 +31,9 @@ use std::path::PathBuf;
 /// the conf. With --public-key the router keeps the private key it made.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "Examples:
-  iwas-wg peer provision kiosk > kiosk.rsc
-  iwas-wg peer provision kiosk --key-mode once > kiosk.rsc
-  iwas-wg peer provision kiosk --expires 30d > kiosk.rsc
+  iwas-wg peer provision kiosk -o kiosk.rsc
+  iwas-wg peer provision kiosk --key-mode once -o kiosk.rsc
+  iwas-wg peer provision kiosk --expires 30d -o kiosk.rsc
   iwas-wg peer provision --all --scripts-dir scripts")]
 pub(super) struct Args {
     /// The location
@@ -56,6 +57,8 @@ pub(super) struct Args {
     /// Disable the peer by itself at that time: 30d, 2027-01-31 or 2027-01-31T18:00:00Z
     #[arg(long, value_name = "T")]
     expires: Option<String>,
+    #[command(flatten)]
+    out: Out,
     /// Say what would be done, and change nothing
     #[arg(short = 'n', long)]
     dry_run: bool,
@@ -68,6 +71,7 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
     };
     let name: LocationName = name.parse()?;
     let settings = ctx.enter("peer provision", Permission::PeerWrite)?;
+    args.out.begin(ctx)?;
     // Bad values are told before it is looked whether there is such a location.
     let flags = |default| {
         KeyRequest::from_flags(args.key_mode.as_deref(), args.public_key.as_deref(), default)

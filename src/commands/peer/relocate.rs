@@ -1,6 +1,7 @@
 //! `iwas-wg peer move`: the next address beside the present one, until the router answers there.
 
 use super::{disabled, public_key, rotating};
+use crate::commands::out::Out;
 use crate::{
     access::Permission,
     commands::{
@@ -42,7 +43,7 @@ const ASK_EVERY: Duration = Duration::from_millis(200);
   5 with --wait, if the router did not answer at its next address in time; both addresses work
 
 Examples:
-  iwas-wg peer move cafe-central --vpn-ip 10.0.0.40 --wait > cafe-central.rsc
+  iwas-wg peer move cafe-central --vpn-ip 10.0.0.40 --wait -o cafe-central.rsc
   iwas-wg peer move cafe-central --done
   iwas-wg peer move cafe-central --abort")]
 pub(super) struct Args {
@@ -62,6 +63,8 @@ pub(super) struct Args {
     /// The router stays: take the next address away
     #[arg(long, conflicts_with = "vpn_ip")]
     abort: bool,
+    #[command(flatten)]
+    out: Out,
     /// Say what would be done, and change nothing
     #[arg(short = 'n', long)]
     dry_run: bool,
@@ -81,6 +84,7 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
         )
         .hint("leave out --wait, and say --done afterwards"));
     }
+    args.out.begin(ctx)?;
     let lock = ctx.lock(&settings)?;
     let mut store = Context::store(&settings)?;
     let location = require(&store, &ctx.scope, &name)?;
@@ -218,6 +222,7 @@ fn wait(
     };
     let moving = require(&store, &ctx.scope, name)?;
     drop(store);
+    ctx.ui.say(&format!("waiting up to {seconds} s for an answer of {name} from {to}"));
     let begun = Instant::now();
     loop {
         if upkeep::answers(&mut device, settings, &moving) {

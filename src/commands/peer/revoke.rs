@@ -21,7 +21,7 @@ use crate::{
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "Examples:
   iwas-wg peer revoke cafe-central
-  iwas-wg peer revoke cafe-central --yes && iwas-wg peer provision cafe-central > cafe-central.rsc")]
+  iwas-wg peer revoke cafe-central --yes && iwas-wg peer provision cafe-central -o cafe-central.rsc")]
 pub(super) struct Args {
     /// The location
     #[arg(value_name = "NAME")]

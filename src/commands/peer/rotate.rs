@@ -1,6 +1,7 @@
 //! `iwas-wg peer rotate`: the next key beside the present one, until it has proved itself.
 
 use super::{disabled, public_key, rotate_all, rotating};
+use crate::commands::out::Out;
 use crate::{
     access::Permission,
     commands::{
@@ -58,9 +59,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
   5 with --wait, if there was no handshake with the new key in time; the old key still works
 
 Examples:
-  iwas-wg peer rotate cafe-central --wait > cafe-central.rsc
+  iwas-wg peer rotate cafe-central --wait -o cafe-central.rsc
   iwas-wg peer rotate cafe-central --abort
-  iwas-wg peer rotate tower-3 --public-key hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo= > tower-3.rsc
+  iwas-wg peer rotate tower-3 --public-key hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo= -o tower-3.rsc
   iwas-wg peer rotate --all --older-than 90d --scripts-dir rotate")]
 pub(super) struct Args {
     /// The location
@@ -85,13 +86,15 @@ pub(super) struct Args {
     /// Give the pair a preshared key, even where it had none and keys.preshared does not
     #[arg(long)]
     pub(super) preshared: bool,
-    /// Wait for the handshake with the new key, this many seconds (300)
+    /// Wait for the handshake with the new key, this many seconds (300); exit 5 without one
     #[arg(long, value_name = "S", num_args = 0..=1, require_equals = true, default_missing_value = "300")]
     #[arg(conflicts_with_all = ["all", "abort"])]
     wait: Option<u64>,
     /// Give the next key up; the present one was never gone
     #[arg(long, conflicts_with_all = ["all", "key_mode", "public_key", "preshared"])]
     abort: bool,
+    #[command(flatten)]
+    out: Out,
     /// Say what would be done, and change nothing
     #[arg(short = 'n', long)]
     pub(super) dry_run: bool,
@@ -106,6 +109,7 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
     let Some(name) = name else {
         return rotate_all::run(args, ctx, &settings);
     };
+    args.out.begin(ctx)?;
     KeyRequest::from_flags(args.key_mode.as_deref(), args.public_key.as_deref(), settings.key_mode)?;
     if args.wait.is_some() && settings.backend == Backend::None {
         return Err(Error::new(Kind::BadState, "hub.backend is \"none\": there is no interface to wait on")
@@ -318,6 +322,7 @@ fn wait(
     let Some(mut device) = ctx.device(settings, &hub) else {
         return Ok(Outcome::Done);
     };
+    ctx.ui.say(&format!("waiting up to {seconds} s for the handshake with the new key of {name}"));
     let begun = Instant::now();
     loop {
         let looked = Instant::now();

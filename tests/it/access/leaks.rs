@@ -50,7 +50,7 @@ fn counts_are_of_what_one_sees() {
     let doctor = hub.run(&["doctor"]);
     assert!(!doctor.stdout.contains("addresses") && !doctor.stdout.contains("peers"), "{}", doctor.stdout);
     become_(&hub, "org-admin");
-    let scripts = hub.run(&["script", "render", "--all"]).ok().stdout;
+    let scripts = hub.run(&["script", "render", "--all", "--stdout"]).ok().stdout;
     assert!(scripts.contains("iwas-wg:own") && !scripts.contains("foreign"), "{scripts}");
 }
 
