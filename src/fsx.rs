@@ -17,7 +17,7 @@ mod trust;
 pub use append::{Appended, append, drop_spare};
 pub use lock::{Holder, Lock, LockError};
 pub use mark::Mark;
-pub use output::{check_writable, put_output};
+pub use output::check_writable;
 pub use program::{find_program, trusted_program};
 pub use rights::with_rights_of;
 pub use stage::Stage;
@@ -237,14 +237,19 @@ pub fn replace_marked(path: &Path, bytes: &[u8], mode: u32) -> Result<(bool, Opt
 /// [`FsError`]; what had the name has it still. A directory or device is never replaced.
 pub fn put(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FsError> {
     let fail = failed("write", path);
-    match path.metadata() {
-        Ok(meta) if !meta.is_file() || is_of_the_kernel(path) => return Err(fail(not_plain())),
-        _ => {}
-    }
+    replaceable(path).map_err(&fail)?;
     let mut draft = Draft::begin(path)?;
     draft.temp.write_all(bytes).map_err(&fail)?;
     draft.temp.as_file().set_permissions(Permissions::from_mode(mode)).map_err(&fail)?;
     draft.finish()
+}
+
+/// A directory or device is never replaced.
+fn replaceable(path: &Path) -> io::Result<()> {
+    match path.metadata() {
+        Ok(meta) if !meta.is_file() || is_of_the_kernel(path) => Err(not_plain()),
+        _ => Ok(()),
+    }
 }
 
 /// Whether a path is a link such as /dev/stdout, which everybody needs where it is.

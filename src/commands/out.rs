@@ -61,7 +61,8 @@ impl Out {
         let is_public = ctx.is_public_file.clone().unwrap_or_default();
         let caller = ctx.fixed.is_some().then(|| ctx.env.caller.clone());
         ctx.ui.divert(Box::new(move |bytes| {
-            let put = || fsx::put_output(&path, bytes, !is_public.get());
+            let mode = if is_public.get() { 0o644 } else { 0o600 };
+            let put = || fsx::put(&path, bytes, mode);
             match &caller {
                 None => put()?,
                 Some(caller) => fsx::with_rights_of(caller, &path, put)??,

@@ -232,13 +232,6 @@ impl Hub {
     /// The same in an outside world that is another in some way.
     #[must_use = "look at the exit code or the output"]
     pub(crate) fn run_in(&self, args: &[&str], change: impl FnOnce(&mut Env)) -> Run {
-        let root = self.root().to_str().expect("path");
-        self.run_bare(&[&["--root", root], args].concat(), change)
-    }
-
-    /// The same without saying where the hub is.
-    #[must_use = "look at the exit code or the output"]
-    pub(crate) fn run_bare(&self, args: &[&str], change: impl FnOnce(&mut Env)) -> Run {
         self.run_at(args, true, change)
     }
 
@@ -246,6 +239,12 @@ impl Hub {
     #[must_use = "look at the exit code or the output"]
     pub(crate) fn run_elsewhere(&self, args: &[&str]) -> Run {
         self.run_at(args, false, |_| ())
+    }
+
+    /// The same in an outside world that is another in some way.
+    #[must_use = "look at the exit code or the output"]
+    pub(crate) fn run_bare(&self, args: &[&str], change: impl FnOnce(&mut Env)) -> Run {
+        self.run_at(args, false, change)
     }
 
     fn run_at(&self, args: &[&str], at_home: bool, change: impl FnOnce(&mut Env)) -> Run {
@@ -267,7 +266,8 @@ impl Hub {
             stop: iwas_wg::env::signals::Stop::default(),
         };
         change(&mut env);
-        let head = [OsString::from("iwas-wg")];
+        let root = self.root().as_os_str().to_owned();
+        let head = [OsString::from("iwas-wg"), "--root".into(), root];
         let head = head.into_iter().take(if at_home { 3 } else { 1 });
         let code = iwas_wg::run(head.chain(args.iter().map(OsString::from)), &mut env);
         drop(env);
