@@ -4,10 +4,10 @@
 # tag city "wien\3F"
 # For RouterOS 7.1 and later.
 # It only looks and reports; nothing is changed.
-# Use:  upload it as "cafe-central.rsc", then
-#         /import file-name="cafe-central.rsc"
+# Use:  upload it as "cafe-central-check.rsc", then
+#         /import file-name="cafe-central-check.rsc"
 #       RouterOS 7.16 and later can look first, without changing anything:
-#         /import file-name="cafe-central.rsc" verbose=yes dry-run
+#         /import file-name="cafe-central-check.rsc" verbose=yes dry-run
 #       The last line it prints says how it went: "iwas-wg: OK" (the hub answers), or what is wrong.
 :if ([:pick [/system resource get version] 0 2] = "6.") do={ :error "iwas-wg: RouterOS 6 has no WireGuard, upgrade this router to 7.1 or later first" }
 {

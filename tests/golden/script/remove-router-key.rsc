@@ -1,10 +1,10 @@
 # iwas-wg "0.1.0": "remove" script of location "cafe-central", revision "2026-11-22T11:14:05Z"
 # For RouterOS 7.1 and later.
 # It touches only what carries the comment "iwas-wg:cafe-central".
-# Use:  upload it as "cafe-central.rsc", then
-#         /import file-name="cafe-central.rsc"
+# Use:  upload it as "cafe-central-remove.rsc", then
+#         /import file-name="cafe-central-remove.rsc"
 #       RouterOS 7.16 and later can look first, without changing anything:
-#         /import file-name="cafe-central.rsc" verbose=yes dry-run
+#         /import file-name="cafe-central-remove.rsc" verbose=yes dry-run
 #       The last line it prints says how it went: "iwas-wg: OK" (the hub answers), or what is wrong.
 :if ([:pick [/system resource get version] 0 2] = "6.") do={ :error "iwas-wg: RouterOS 6 has no WireGuard, upgrade this router to 7.1 or later first" }
 {
