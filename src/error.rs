@@ -228,6 +228,9 @@ impl From<StoreError> for Error {
             StoreError::Busy => {
                 Self::new(Kind::Busy, message).hint("try again when the other process is done")
             }
+            StoreError::ReadOnly => Self::new(Kind::Denied, message)
+                .hint("mount its file system for writing, or give the file back to its owner"),
+            StoreError::Full => Self::new(Kind::Failed, message).hint("make room there, then try again"),
             StoreError::Denied => Self::new(Kind::Denied, message).hint("run it as root or with sudo"),
             StoreError::Taken { .. } => Self::new(Kind::Conflict, message).hint("choose another"),
             StoreError::Exhausted(_) => Self::new(Kind::Conflict, message)

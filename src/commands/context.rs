@@ -226,6 +226,23 @@ impl<'a> Context<'a> {
         known.map_err(|e| at(settings, e))
     }
 
+    /// Says of an unusable hub where its store is damaged, if that is the reason.
+    pub(super) fn locate_damage(&self, e: Error) -> Error {
+        // Who is behind root may not choose the file.
+        if self.env.caller.via.is_some() {
+            return e;
+        }
+        let database = self.places().database;
+        match Store::damage_at(&database) {
+            Some(damage) => {
+                let damage = Error::from(damage);
+                let message = format!("{}: {}", database.display(), damage.message);
+                Error { message, ..damage }
+            }
+            None => e,
+        }
+    }
+
     /// The store, for reading.
     ///
     /// # Errors

@@ -51,7 +51,10 @@ mod wg_quick;
 pub use completions::answer;
 pub use context::{Context, Global};
 
-use crate::{error::Error, output::Level};
+use crate::{
+    error::{Error, Kind},
+    output::Level,
+};
 
 /// How a command that did not fail ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,6 +103,15 @@ impl Command {
     /// # Errors
     /// The one [`Error`] that the user is told.
     pub fn run(self, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
+        let done = self.dispatch(ctx);
+        // Where the damage is, takes a look at every value: not before something is wrong.
+        done.map_err(|e| match e.kind {
+            Kind::BadState => ctx.locate_damage(e),
+            _ => e,
+        })
+    }
+
+    fn dispatch(self, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
         match self {
             Self::Init(args) => init::run(&args, ctx),
             Self::Up(args) => up::run(&args, ctx),

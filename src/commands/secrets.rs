@@ -29,7 +29,8 @@ enum Verb {
 ///
 /// For when keys.recipients has changed: whoever was added opens the old keys too from then on,
 /// whoever was removed none of them any more. All or nothing: a crash leaves every key as it was.
-/// Who was removed may have a copy from before; rotate the keys if that matters.
+/// The old sealings are in no page of the store afterwards, and in no later backup. What cannot be
+/// taken back is a copy from before, such as an older backup: rotate the keys if that matters.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "Examples:
   iwas-wg secrets reseal --dry-run

@@ -4,7 +4,7 @@
 //! Whoever can write the file can also make a new chain from the beginning. Against that helps
 //! only a copy elsewhere of where the chain ended: from [`Store::chain_end`], or from syslog.
 
-use super::{Change, Store, StoreError, locations::second};
+use super::{Change, Store, StoreError, backup, locations::second};
 use crate::{
     fsx,
     model::{
@@ -182,7 +182,13 @@ impl Change<'_> {
     }
 
     fn finish(self) -> Result<(), StoreError> {
-        self.tx.commit()?;
+        if self.forgets.get() {
+            self.tx.execute_batch("COMMIT")?;
+            // It is committed: what is left behind where this fails goes with the next one.
+            let _ = backup::scrub(&self.tx);
+        } else {
+            self.tx.commit()?;
+        }
         self.copies.into_inner().send();
         Ok(())
     }

@@ -2,7 +2,7 @@
 //!
 //! Crash: a copy appears under its name only when it is whole and checked.
 
-use super::{Store, StoreError, migrate};
+use super::{Store, StoreError, damage, migrate, open_file};
 use rusqlite::{Connection, OpenFlags, backup};
 use std::{
     path::Path,
@@ -15,11 +15,8 @@ impl Store {
     /// # Errors
     /// [`StoreError`] if copying or checking fails.
     pub fn copy_to(&self, path: &Path) -> Result<(), StoreError> {
-        let mut copy = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-        transfer(&self.conn, &mut copy, Duration::from_secs(60))?;
-        // A copy is one file: no journal beside it.
-        copy.query_row("PRAGMA journal_mode = DELETE", [], |_| Ok(()))?;
-        check(&copy)
+        copy_rows(&self.conn, path)?;
+        check(&open_file(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?)
     }
 
     /// Checks the content of the store.
@@ -29,6 +26,21 @@ impl Store {
     pub fn check(&self) -> Result<(), StoreError> {
         check(&self.conn)
     }
+}
+
+/// Copies all rows into an existing empty file. Pages would bring along what was deleted from them.
+pub(super) fn copy_rows(from: &Connection, to: &Path) -> Result<(), StoreError> {
+    let to = to.to_str().ok_or(StoreError::Denied)?;
+    from.execute("VACUUM INTO ?1", [to])?;
+    Ok(())
+}
+
+/// Writes the whole file anew from its rows, so that no page keeps what was deleted from it, and
+/// empties the journal.
+pub(super) fn scrub(conn: &Connection) -> Result<(), StoreError> {
+    conn.execute_batch("VACUUM")?;
+    conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+    Ok(())
 }
 
 /// Copies all pages in one step, so that the copy is of one moment.
@@ -49,5 +61,6 @@ pub(super) fn check(conn: &Connection) -> Result<(), StoreError> {
     if verdict != "ok" {
         return Err(StoreError::Damaged { what: verdict.replace('\n', ", ") });
     }
-    migrate::check_references(conn)
+    migrate::check_references(conn)?;
+    damage::check_values(conn)
 }

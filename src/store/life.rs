@@ -1,7 +1,7 @@
 //! The life of a peer: rows for its next key and address, and what becomes of the old ones.
 
 use super::{Change, NewPeer, Store, StoreError, locations::parsed};
-use crate::model::{Location, LocationName, PublicKey};
+use crate::model::{KeyMode, Location, LocationName, PublicKey};
 use jiff::Timestamp;
 use rusqlite::OptionalExtension;
 use std::net::Ipv4Addr;
@@ -93,6 +93,7 @@ impl Change<'_> {
     /// [`StoreError`] if writing fails.
     pub fn finish_rotation(&self, location: &Location, now: Timestamp) -> Result<(), StoreError> {
         self.touch(&location.name, now)?;
+        self.forget_keys_of(location);
         let id = self.id(&location.name)?;
         let row = self.query_row(
             "DELETE FROM pending_key WHERE location_id = ?1
@@ -127,6 +128,7 @@ impl Change<'_> {
     /// [`StoreError`] if writing fails.
     pub fn abort_rotation(&self, location: &Location, now: Timestamp) -> Result<(), StoreError> {
         self.touch(&location.name, now)?;
+        self.forget_keys_of(location);
         if let Some(next) = &location.rotation {
             self.retire(&next.public_key, now)?;
         }
@@ -170,6 +172,7 @@ impl Change<'_> {
     /// [`StoreError`] if writing fails.
     pub fn revoke(&self, location: &Location, now: Timestamp) -> Result<(), StoreError> {
         self.touch(&location.name, now)?;
+        self.forget_keys_of(location);
         for key in location.peer_keys() {
             self.retire(&key, now)?;
             self.execute("UPDATE retired_key SET revoked = 1 WHERE public_key = ?1", [key.as_bytes()])?;
@@ -238,6 +241,15 @@ impl Change<'_> {
             (old.as_str(), new.as_str()),
         )?;
         Ok(())
+    }
+
+    /// Notes that a location loses sealed keys by this change, if it has any.
+    pub(super) fn forget_keys_of(&self, l: &Location) {
+        let next = l.rotation.as_ref();
+        let stored = [Some(l.key_mode), next.map(|r| r.key_mode)].contains(&Some(KeyMode::Stored));
+        if l.public_key.is_some() && (stored || l.preshared || next.is_some_and(|r| r.preshared)) {
+            self.forgets.set(true);
+        }
     }
 
     /// Notes that a key must not be on the interface or in the conf.

@@ -244,6 +244,7 @@ impl Change<'_> {
     /// # Errors
     /// [`StoreError`] if writing fails.
     pub fn remove_location(&self, location: &Location, now: Timestamp) -> Result<(), StoreError> {
+        self.forget_keys_of(location);
         for key in location.peer_keys() {
             self.retire(&key, now)?;
         }

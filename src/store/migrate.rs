@@ -5,6 +5,7 @@
 
 use super::{StoreError, ranges};
 use rusqlite::{Connection, TransactionBehavior};
+use std::sync::{Mutex, PoisonError};
 
 /// `iwas` in ASCII: how file(1) and we know our own file.
 const APPLICATION_ID: i32 = 0x6977_6173;
@@ -46,7 +47,60 @@ pub(super) fn inspect(conn: &Connection) -> Result<Found, StoreError> {
     if version > SCHEMA_VERSION {
         return Err(StoreError::Newer { found: version });
     }
+    check_schema(conn, version)?;
     Ok(Found::Ours(version))
+}
+
+/// One statement of a schema: its kind, its name, its table and its text.
+type Statement = (String, String, String, Option<String>);
+
+fn statements(conn: &Connection) -> rusqlite::Result<Vec<Statement>> {
+    let mut query =
+        conn.prepare("SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY type, name")?;
+    let rows = query.query_map([], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?)))?;
+    rows.collect()
+}
+
+/// The names of all tables that are not SQLite's own.
+pub(super) fn tables(conn: &Connection) -> Result<Vec<String>, StoreError> {
+    let all = statements(conn)?.into_iter();
+    let tables = all.filter(|(kind, name, ..)| kind == "table" && !name.starts_with("sqlite_"));
+    Ok(tables.map(|(_, name, ..)| name).collect())
+}
+
+/// The schema of a version, as this program makes it; made once in a process.
+fn made(version: usize) -> Result<Vec<Statement>, StoreError> {
+    static MADE: Mutex<Vec<Option<Vec<Statement>>>> = Mutex::new(Vec::new());
+    let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
+    made.resize(STEPS.len() + 1, None);
+    if let Some(statements) = &made[version] {
+        return Ok(statements.clone());
+    }
+    let conn = Connection::open_in_memory()?;
+    for step in &STEPS[..version] {
+        conn.execute_batch(step)?;
+    }
+    let all = statements(&conn)?;
+    made[version] = Some(all.clone());
+    Ok(all)
+}
+
+/// The schema must be the one of its version, statement by statement: a trigger that somebody added
+/// would act on every change.
+fn check_schema(conn: &Connection, version: usize) -> Result<(), StoreError> {
+    let (made, found) = (made(version)?, statements(conn)?);
+    if made == found {
+        return Ok(());
+    }
+    let not_in = |those: &[Statement], these: &[Statement]| -> Option<String> {
+        let (kind, name, ..) = these.iter().find(|s| !those.contains(s))?;
+        Some(format!("{kind} {name:?}"))
+    };
+    let what = match (not_in(&made, &found), not_in(&found, &made)) {
+        (Some(foreign), _) => format!("its {foreign} is not as this program makes it"),
+        (None, missing) => format!("its {} is missing", missing.unwrap_or_default()),
+    };
+    Err(StoreError::Damaged { what })
 }
 
 /// Brings the file to [`SCHEMA_VERSION`].

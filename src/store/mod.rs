@@ -13,6 +13,7 @@ mod audit;
 mod backup;
 mod clock;
 mod conf_seen;
+mod damage;
 mod history;
 mod life;
 mod locations;
@@ -38,9 +39,9 @@ pub use secrets::Sealed;
 use crate::{fsx, model::PublicKey};
 use ipnet::Ipv4Net;
 use jiff::Timestamp;
-use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, TransactionBehavior, config::DbConfig};
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     collections::HashSet,
     ops::Deref,
     path::{Path, PathBuf},
@@ -81,8 +82,14 @@ pub enum StoreError {
     #[error("the store is locked by another process")]
     Busy,
     /// No permission to open or write it.
-    #[error("the store may not be opened or written (no permission, or a read-only disk)")]
+    #[error("the store may not be opened or written (no permission)")]
     Denied,
+    /// It is on a file system that is mounted read-only, or the file may not be written.
+    #[error("the store cannot be written")]
+    ReadOnly,
+    /// There is no room left.
+    #[error("the store cannot be written: no space is left on its disk")]
+    Full,
     /// A name, address or key is there already.
     #[error("{what} is taken")]
     Taken {
@@ -108,8 +115,15 @@ pub enum StoreError {
 
 impl From<rusqlite::Error> for StoreError {
     fn from(e: rusqlite::Error) -> Self {
-        let rusqlite::Error::SqliteFailure(code, message) = &e else {
-            return Self::Sqlite(e);
+        use rusqlite::Error as Sql;
+        let (code, message) = match &e {
+            Sql::SqliteFailure(code, message) => (code, message),
+            // Every value was checked when it was written.
+            Sql::FromSqlConversionFailure(..)
+            | Sql::IntegralValueOutOfRange(..)
+            | Sql::InvalidColumnType(..)
+            | Sql::Utf8Error(..) => return Self::Damaged { what: "a value cannot be read".into() },
+            _ => return Self::Sqlite(e),
         };
         match code.code {
             ErrorCode::NotADatabase => Self::NotOurs,
@@ -117,7 +131,10 @@ impl From<rusqlite::Error> for StoreError {
                 Self::Damaged { what: message.clone().unwrap_or_else(|| "SQLite cannot read it".into()) }
             }
             ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => Self::Busy,
-            ErrorCode::CannotOpen | ErrorCode::PermissionDenied | ErrorCode::ReadOnly => Self::Denied,
+            ErrorCode::DiskFull => Self::Full,
+            _ if code.extended_code == rusqlite::ffi::SQLITE_IOERR_WRITE => Self::Full,
+            ErrorCode::ReadOnly => Self::ReadOnly,
+            ErrorCode::CannotOpen | ErrorCode::PermissionDenied => Self::Denied,
             ErrorCode::ConstraintViolation => {
                 let text = message.as_deref().unwrap_or_default();
                 let what = [
@@ -269,7 +286,7 @@ impl Store {
     /// [`StoreError::Busy`] if another process writes for longer than the busy timeout.
     pub fn change(&mut self) -> Result<Change<'_>, StoreError> {
         let tx = self.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        Ok(Change { tx, copies: RefCell::default() })
+        Ok(Change { tx, copies: RefCell::default(), forgets: Cell::default() })
     }
 }
 
@@ -279,6 +296,8 @@ pub struct Change<'a> {
     tx: rusqlite::Transaction<'a>,
     /// Copies of its records that go to a socket once it is durable.
     copies: RefCell<Copies>,
+    /// Whether it takes a sealed key away, which must then be in no page of the file.
+    forgets: Cell<bool>,
 }
 
 impl Change<'_> {
@@ -346,19 +365,37 @@ fn connect_frozen(path: &Path) -> Result<Connection, StoreError> {
         .collect();
     let flags =
         OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    Ok(Connection::open_with_flags(format!("file:{escaped}?immutable=1"), flags)?)
+    let conn = Connection::open_with_flags(format!("file:{escaped}?immutable=1"), flags)?;
+    distrust(&conn)?;
+    Ok(conn)
+}
+
+/// Opens a file that may have been made by anybody.
+fn open_file(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
+    let conn = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    distrust(&conn)?;
+    Ok(conn)
+}
+
+/// The schema of a file calls no function that can do harm, and no statement writes to SQLite's own
+/// tables. Extensions cannot be loaded at all: SQLite is built without.
+fn distrust(conn: &Connection) -> Result<(), StoreError> {
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
+    Ok(())
 }
 
 fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
     if let Some(kind) = fsx::network_file_system(path) {
         return Err(StoreError::Network { kind });
     }
-    let conn = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    let conn = open_file(path, flags)?;
     conn.busy_timeout(Duration::from_secs(10))?;
     conn.set_prepared_statement_cache_capacity(64);
     // Not `?` on the first statement alone: it is the one that finds a file to be no database.
     conn.pragma_update(None, "foreign_keys", true)?;
-    conn.pragma_update(None, "trusted_schema", false)?;
+    // What is deleted is overwritten.
+    conn.pragma_update(None, "secure_delete", true)?;
     conn.pragma_update(None, "synchronous", "FULL")?;
     // No temporary files: their directory would be the caller's choice.
     conn.pragma_update(None, "temp_store", "MEMORY")?;

@@ -5,8 +5,8 @@
 
 use super::{
     Copies, Joint, Store, StoreError, audit,
-    backup::{check, transfer},
-    connect, create_empty, migrate,
+    backup::{check, copy_rows, transfer},
+    connect, create_empty, migrate, open_file,
 };
 use crate::model::Deed;
 use jiff::Timestamp;
@@ -30,7 +30,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`] saying what it is instead.
     pub fn examine(path: &Path) -> Result<usize, StoreError> {
-        let conn = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        let conn = open_file(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         match migrate::inspect(&conn)? {
             migrate::Found::Empty => Err(StoreError::NotOurs),
             migrate::Found::Ours(version) => check(&conn).map(|()| version),
@@ -43,10 +43,8 @@ impl Store {
     /// # Errors
     /// [`StoreError`] if reading or writing fails.
     pub fn draft(from: &Path, to: &Path) -> Result<Self, StoreError> {
-        let source = Connection::open_with_flags(from, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-        let mut conn = Connection::open_with_flags(to, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-        transfer(&source, &mut conn, Duration::from_secs(60))?;
-        conn.query_row("PRAGMA journal_mode = DELETE", [], |_| Ok(()))?;
+        copy_rows(&open_file(from, OpenFlags::SQLITE_OPEN_READ_ONLY)?, to)?;
+        let mut conn = open_file(to, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         migrate::migrate(&mut conn)?;
         Ok(Self { conn })
     }
@@ -84,6 +82,7 @@ impl Store {
         let mut copies = Copies::default();
         audit::append(&tx, deed, &mut copies)?;
         tx.commit()?;
+        self.conn.execute_batch("VACUUM")?;
         Ok(TakenOver { joint, copies, revoked })
     }
 
@@ -93,13 +92,16 @@ impl Store {
     /// [`StoreError::Busy`] if another process keeps it for longer than `patience`; the old
     /// content is there then.
     pub fn replace_content(path: &Path, from: &Path, patience: Duration) -> Result<(), StoreError> {
-        let source = Connection::open_with_flags(from, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        let source = open_file(from, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         let mut conn = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         transfer(&source, &mut conn, patience)?;
         drop(source);
         // The copy brought its journal mode along.
         conn.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
-        migrate::migrate(&mut conn)
+        migrate::migrate(&mut conn)?;
+        // The journal has pages of the replaced store.
+        conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+        Ok(())
     }
 
     /// Makes a new store at a place where there is none, from the examined file `from`.

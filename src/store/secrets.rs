@@ -68,7 +68,7 @@ impl Change<'_> {
     /// # Errors
     /// [`StoreError::Busy`] if it is not there any more as it was read.
     pub fn reseal(&self, sealed: &Sealed, bytes: &[u8]) -> Result<(), StoreError> {
-        self.pragma_update(None, "secure_delete", true)?;
+        self.forgets.set(true);
         let Sealed { table, column, .. } = sealed;
         let changed = self
             .prepare_cached(&format!(

@@ -45,6 +45,7 @@ mod scripts;
 mod sealed;
 mod secrets;
 mod status;
+mod store;
 mod stranger;
 mod support;
 mod sync;
