@@ -7,6 +7,7 @@ use super::{
     text::{is_invisible, steers_a_terminal},
 };
 use std::{fmt, str::FromStr};
+use unicode_security::{MixedScript as _, skeleton};
 
 /// Longest location name, so that it also fits a DNS label and a file name.
 pub const NAME_MAX: usize = 63;
@@ -69,6 +70,29 @@ impl Org {
     }
 }
 
+/// Requires that a new name cannot be taken for another: nothing invisible, one script only, and not
+/// all of it letters that look like Latin ones.
+///
+/// # Errors
+/// [`Invalid`] with what is wrong.
+pub fn check_distinct(what: &'static str, name: &str) -> Result<(), Invalid> {
+    let refuse = |reason: String, hint: &str| Err(Invalid::new(what, name, reason, hint));
+    if let Some(c) = name.chars().find(|c| is_invisible(*c)) {
+        let hint = "remove what cannot be seen";
+        return refuse(format!("contains the invisible character U+{:04X}", u32::from(c)), hint);
+    }
+    let hint = "write it in one script, as those who read it type it";
+    if !name.is_single_script() {
+        return refuse("mixes letters of several scripts".into(), hint);
+    }
+    // Letters alone: a typographic quote is no disguise.
+    let foreign = name.chars().filter(|c| c.is_alphabetic()).collect::<String>();
+    if !foreign.is_ascii() && skeleton(&foreign).all(|c| c.is_ascii()) {
+        return refuse("looks like a name in Latin letters and is none".into(), hint);
+    }
+    Ok(())
+}
+
 impl FromStr for Org {
     type Err = Invalid;
 
@@ -83,6 +107,21 @@ impl FromStr for Org {
             ));
         }
         Ok(Self(s.to_owned()))
+    }
+}
+
+/// An organization as a person gives it to a location: none that could be taken for another. The
+/// store may have older ones.
+#[derive(Debug)]
+pub struct NewOrg(pub Org);
+
+impl FromStr for NewOrg {
+    type Err = Invalid;
+
+    fn from_str(s: &str) -> Result<Self, Invalid> {
+        let org: Org = s.parse()?;
+        check_distinct("org", s)?;
+        Ok(Self(org))
     }
 }
 
@@ -177,6 +216,40 @@ mod tests {
         assert_eq!(e.to_string(), "location name \"Cafe\" contains the capital letter 'C'");
         let e = "a\u{1b}".parse::<LocationName>().expect_err("escape");
         assert_eq!(e.reason, "contains the control character U+001B");
+    }
+
+    #[test]
+    fn a_name_that_could_be_taken_for_another_is_refused() {
+        for good in [
+            "acme",
+            "Käffchen & Söhne \"GmbH\" $1",
+            "Macy’s 24/7",
+            "Яндекс",
+            "Ελλάς ΑΕ",
+            "東京タワー",
+            "L’Oréal",
+            "Łódź",
+        ] {
+            assert_eq!(check_distinct("org", good), Ok(()), "{good}");
+        }
+        for bad in [
+            "ac\u{ad}me",
+            "acme\u{34f}",
+            "acme\u{115f}",
+            "acme\u{2800}",
+            "acme\u{3164}",
+            "acme\u{fe0f}",
+            "acme\u{180e}",
+            "acme\u{fff9}",
+            "acme\u{61c}",
+            "acme\u{e0041}",
+            "\u{430}cme",
+            "acm\u{435}",
+            "\u{430}\u{441}\u{435}",
+            "\u{ff41}\u{ff43}\u{ff4d}\u{ff45}",
+        ] {
+            assert!(check_distinct("org", bad).is_err(), "{bad:?} was accepted");
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@ use super::{
     SettingsError,
     file::{File, suggest},
 };
-use crate::model::{Grant, Grantee, Invalid, Org, Permission, Rules, permission::BUILT_IN};
+use crate::model::{Grant, Grantee, Invalid, Org, Permission, Rules, check_distinct, permission::BUILT_IN};
 use std::{
     collections::{BTreeMap, BTreeSet},
     ops::Range,
@@ -62,6 +62,7 @@ fn roles(file: &File<'_>, section: &DeTable<'_>) -> Result<Roles, SettingsError>
             let what = format!("the role {role:?} is built in");
             return Err(refused(file, &name.span(), &what, "give yours another name"));
         }
+        check_distinct("role", &role).map_err(|e| refused(file, &name.span(), &e.to_string(), &e.hint))?;
         let key = format!("access.roles.{role}");
         let hint = "write [\"net:location:read\", \"…\"]";
         let list =

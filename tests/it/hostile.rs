@@ -143,3 +143,24 @@ fn the_only_copy_of_a_key_is_not_made_for_a_closed_output() {
     // A stored key can be printed again.
     hub.run_in(&["location", "add", "cafe"], |env| env.terminal.stdout_is_gone = true).ok();
 }
+
+#[test]
+fn an_organization_or_role_that_looks_like_another_is_refused_wherever_it_is_given() {
+    let hub = Hub::up();
+    hub.run(&["location", "add", "cafe", "--org", "acme"]).ok();
+    for org in ["ac\u{ad}me", "acme\u{2800}", "\u{430}cme", "\u{430}\u{441}\u{435}", "acme\u{e0041}"] {
+        hub.run(&["location", "add", "evil", "--org", org]).code(2);
+        hub.run(&["location", "set", "cafe", "--org", org]).code(2);
+        let sheet = format!("name,org\nevil,{org}\n");
+        hub.run_in(&["location", "import", "-"], |env| env.stdin = Box::new(io::Cursor::new(sheet))).code(2);
+    }
+    let e = hub.run(&["location", "add", "evil", "--org", "\u{430}cme"]).code(2);
+    let hint = "hint: write it in one script, as those who read it type it";
+    assert_eq!(e.error(), ("iwas-wg: org \"\u{430}cme\" mixes letters of several scripts", hint));
+    for org in ["Käffchen & Söhne", "Яндекс", "東京タワー"] {
+        hub.run(&["location", "set", "cafe", "--org", org]).ok();
+    }
+    hub.edit_settings("[heartbeat]", "[access.roles]\n\"vi\u{435}wer\" = [\"net:hub:admin\"]\n\n[heartbeat]");
+    let e = hub.run(&["status"]).code(6);
+    assert!(e.error().0.ends_with("mixes letters of several scripts"), "{e:?}");
+}

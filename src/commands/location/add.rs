@@ -14,7 +14,9 @@ use crate::{
         },
     },
     error::{Error, Kind},
-    model::{Description, KeyMode, Location, LocationName, Org, Tags, expiry::parse_expiry, plan::Extras},
+    model::{
+        Description, KeyMode, Location, LocationName, NewOrg, Org, Tags, expiry::parse_expiry, plan::Extras,
+    },
     wgconf::ConfPeerWanted,
 };
 use std::net::Ipv4Addr;
@@ -87,7 +89,7 @@ impl Wish {
     fn parse(args: &Args) -> Result<Self, Error> {
         Ok(Self {
             name: args.name.parse()?,
-            org: args.org.as_deref().map(str::parse).transpose()?,
+            org: args.org.as_deref().map(|o| o.parse().map(|NewOrg(o)| o)).transpose()?,
             description: args.description.as_deref().map(str::parse).transpose()?,
             tags: parse_tags(&args.tags)?,
             vpn_ip: args.vpn_ip.as_deref().map(parse_address).transpose()?,

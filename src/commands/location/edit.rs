@@ -10,7 +10,7 @@ use crate::{
     error::{Error, Kind},
     fsx::{self, Draft},
     model::{
-        Description, Location, LocationName, Org, Tags,
+        Description, Location, LocationName, NewOrg, Org, Tags,
         expiry::parse_expiry,
         location::{check_tag_key, parse_tag},
     },
@@ -94,7 +94,11 @@ impl Said {
         };
         let text = |s: String| Some(s).filter(|s| !s.is_empty());
         Ok(Self {
-            org: text(form.org).map(|s| s.parse()).transpose()?,
+            org: if form.org == was.form().org {
+                was.org.clone()
+            } else {
+                text(form.org).map(|s| s.parse().map(|NewOrg(o)| o)).transpose()?
+            },
             description: text(form.description).map(|s| s.parse()).transpose()?,
             expires_at,
             tags: form.tags,

@@ -10,7 +10,7 @@ use crate::{
     },
     error::{Error, Kind},
     model::{
-        Description, LocationName, Org,
+        Description, LocationName, NewOrg, Org,
         expiry::parse_expiry,
         location::check_tag_key,
         plan::{Plan, WantedPeer},
@@ -68,7 +68,7 @@ enum AllowedIps {
 
 pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
     let name: LocationName = args.name.parse()?;
-    let org: Option<Org> = args.org.as_deref().map(str::parse).transpose()?;
+    let org: Option<Org> = args.org.as_deref().map(|o| o.parse().map(|NewOrg(o)| o)).transpose()?;
     let description: Option<Description> = args.description.as_deref().map(str::parse).transpose()?;
     let tags = parse_tags(&args.tags)?;
     for key in &args.untags {

@@ -13,7 +13,7 @@ use crate::{
     error::{Error, Fault, Kind},
     fsx,
     model::{
-        Description, Invalid, KeyMode, Location, LocationName, Org, PublicKey, Tags,
+        Description, Invalid, KeyMode, Location, LocationName, NewOrg, Org, PublicKey, Tags,
         expiry::parse_expiry,
         location::{check_tag_key, join_tags, parse_tag},
         text::size,
@@ -214,7 +214,7 @@ fn parse(raw: Raw, now: Timestamp, faults: &mut Vec<Fault>) -> Option<Row> {
             None
         }
     };
-    let org = cell(&org, &mut note);
+    let org = cell(&org, &mut note).map(|org| org.map(|NewOrg(org)| org));
     let description = cell(&description, &mut note);
     let tags = match tags {
         Cell::Absent => None,
