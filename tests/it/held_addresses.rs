@@ -1,5 +1,7 @@
 //! Every address that anybody holds is held: nothing gives it to a location.
 
+mod model;
+
 use crate::support::Hub;
 use iwas_wg::model::{LiveInterface, LivePeer, PrivateKey, PublicKey};
 use std::fs;
