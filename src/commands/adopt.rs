@@ -1,9 +1,11 @@
 //! `iwas-wg init --adopt`: a hub that already runs becomes ours without its routers noticing.
 //!
-//! Conf and interface are read and not written: every peer becomes a location with the address
-//! and allowed IPs it has, its private key staying where it is. The first `sync` afterwards adds
-//! names to the conf and nothing to the interface.
+//! Every peer becomes a location with the address and allowed IPs it has, its private key staying
+//! where it is. The conf gets the names and what only the interface knew, as `sync` would write it;
+//! all its other lines stay, and the interface is read and not written.
 
+mod clashes;
+mod conf;
 mod dsnet;
 mod names;
 mod source;
@@ -13,14 +15,14 @@ use super::{
     making::{DEFAULT_INTERFACE, Making, in_the_way, make, refuse_existing},
     wg_quick,
 };
-use crate::model::text::count;
+use crate::model::{name::NAME_MAX, text::count};
 use crate::{
     device::{Device, DeviceError},
     error::{Error, Kind},
     fsx,
     model::{
         Deed, Endpoint, InterfaceName, KeyMode, LiveInterface, Location, LocationName, Pool, PrivateKey,
-        PublicKey, held_inside, name::NAME_MAX,
+        PublicKey, held_inside,
     },
     output::json::{AdoptReport, Envelope},
     settings::{Backend, BringUp},
@@ -71,6 +73,7 @@ pub(super) fn run(wish: &Wish<'_>, ctx: &mut Context<'_>) -> Result<Outcome, Err
     let interface = interface.unwrap_or(default);
     let conf_path = places.default_conf(&interface);
     let key = private_key(ctx, wish, &interface, &mut found, from)?;
+    clashes::refuse(&found, key.public(), from)?;
     let live = read_live(ctx, wish, &interface, &key, from)?;
     if let Some(live) = &live {
         add_live_peers(&mut found, live);
@@ -91,7 +94,7 @@ pub(super) fn run(wish: &Wish<'_>, ctx: &mut Context<'_>) -> Result<Outcome, Err
         Some(as_conf(&found, &wanted)?)
     };
 
-    let endpoint = wish.endpoint.clone().or(found.endpoint);
+    let endpoint = wish.endpoint.clone().or_else(|| found.endpoint.clone());
     if !wish.dry_run {
         let made = Making {
             interface: &interface,
@@ -104,7 +107,9 @@ pub(super) fn run(wish: &Wish<'_>, ctx: &mut Context<'_>) -> Result<Outcome, Err
         };
         let deed = ctx.deed(None);
         make(ctx, &made, |store, _| fill(store, &deed, &adopted))?;
+        conf::write(ctx)?;
     }
+    conf::warn_of_disabled(ctx, &found, &pool, from);
     if let Some(what) = found.overwriting {
         let from = from.display();
         ctx.ui.warn(&format!("{from} has {what}: wg-quick will overwrite it; remove that line"));
@@ -224,6 +229,7 @@ fn add_live_peers(found: &mut Found, live: &LiveInterface) {
                 allowed_ips,
                 name: None,
                 note: None,
+                line: None,
             }),
         }
     }
@@ -281,14 +287,9 @@ fn locations(
         let own = IpNet::V4(Ipv4Net::from(vpn_ip));
         for net in &nets {
             if let Some(other) = taken.insert(*net, peer.public_key) {
-                let what = if net.prefix_len() == net.max_prefix_len() {
-                    net.addr().to_string()
-                } else {
-                    net.to_string()
-                };
                 return Err(Error::new(
                     Kind::Conflict,
-                    format!("the peers {other} and {} both have {what}", peer.public_key),
+                    format!("the peers {other} and {} both have {}", peer.public_key, conf::written(*net)),
                 )
                 .hint("only one of them is heard; remove the other first"));
             }
@@ -301,7 +302,7 @@ fn locations(
         let wider: Vec<IpNet> = nets.into_iter().filter(|net| *net != own).collect();
         adopted.push(Adopted {
             location: Location {
-                description: description.and_then(|d| d.parse().ok()),
+                description: description.and_then(|d| names::description(d)),
                 vpn_ip: Some(vpn_ip),
                 public_key: Some(peer.public_key),
                 ..Location::new(name, KeyMode::Router, now)
@@ -343,7 +344,8 @@ fn free_name(
     vpn_ip: Ipv4Addr,
     taken: &mut BTreeSet<String>,
 ) -> Result<LocationName, Error> {
-    let base = peer.name.as_deref().map(fitted).filter(|n| !n.is_empty());
+    // A word that means something else elsewhere is no name either.
+    let base = peer.name.as_deref().map(names::fitted).filter(|n| n.parse::<LocationName>().is_ok());
     let base = base.unwrap_or_else(|| format!("peer-{vpn_ip}"));
     let mut name = base.clone();
     for n in 2.. {
@@ -353,20 +355,6 @@ fn free_name(
         name = format!("{}-{n}", &base[..base.len().min(NAME_MAX - 8)]);
     }
     Ok(name.parse()?)
-}
-
-/// What a comment says, in the letters of a name.
-fn fitted(text: &str) -> String {
-    let mut name = String::new();
-    for c in text.chars().flat_map(char::to_lowercase) {
-        match c {
-            'a'..='z' | '0'..='9' | '.' | '_' => name.push(c),
-            _ if name.ends_with('-') => {}
-            _ => name.push('-'),
-        }
-    }
-    let name = name.trim_matches(|c: char| !c.is_ascii_alphanumeric());
-    name.chars().take(NAME_MAX).collect::<String>().trim_end_matches('-').to_owned()
 }
 
 /// Writes all locations in one transaction.
@@ -441,22 +429,4 @@ fn report(
         ctx.ui.warn("hub.endpoint is empty; set it in the settings before you add a location");
     }
     Ok(Outcome::Done)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::fitted;
-
-    #[test]
-    fn comments_become_names() {
-        for (text, name) in [
-            ("Café Central", "caf-central"),
-            ("site_07.vienna", "site_07.vienna"),
-            ("  -- Bob's laptop --", "bob-s-laptop"),
-            ("???", ""),
-            (&"x".repeat(80), &"x".repeat(63)),
-        ] {
-            assert_eq!(fitted(text), name);
-        }
-    }
 }

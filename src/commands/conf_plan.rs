@@ -6,13 +6,15 @@ use crate::{
     error::{Error, Kind},
     fsx::{self, Mark},
     model::{
-        Clash, LinkSettings, PresharedKey, PublicKey, clashes, held_by,
+        Clash, LinkSettings, PresharedKey, PublicKey, clashes, held_by, held_inside,
         plan::{Extras, WantedPeer},
     },
     settings::Settings,
     store::{Hub, Store},
     vault::Opener,
-    wgconf::{self, Conf, ConfPeer, ConfPeerWanted, InterfaceWanted, Overwriting, Rewrite, Secrets},
+    wgconf::{
+        self, Conf, ConfPeer, ConfPeerWanted, Duplicate, InterfaceWanted, Overwriting, Rewrite, Secrets,
+    },
 };
 use ipnet::Ipv4Net;
 use std::{
@@ -54,7 +56,9 @@ pub(super) struct ConfPlan {
     pub(super) only_wg_quick: Vec<String>,
     /// The peers of the file that the store does not know, as wg(8) sets them.
     pub(super) foreign_peers: Vec<WantedPeer>,
-    /// What the foreign peers hold of the VPN network.
+    /// Keys that two peers of the file have.
+    pub(super) duplicates: Vec<Duplicate>,
+    /// What the foreign peers hold of the VPN network, and those that are commented out.
     pub(super) claimed: Vec<Ipv4Net>,
     /// The addresses of `[Interface]`.
     pub(super) addresses: Vec<Ipv4Addr>,
@@ -103,10 +107,18 @@ impl ConfPlan {
         if let Some(what) = self.overwriting {
             ctx.ui.warn(&format!("{conf} has {what}: wg-quick will overwrite it; remove that line"));
         }
+        for duplicate in &self.duplicates {
+            ctx.ui.warn(&format!("{conf}: {}", twice(duplicate)));
+        }
         for clash in &self.clashes {
             ctx.ui.warn(&format!("{conf}: {clash}"));
         }
     }
+}
+
+/// What is said of a key that two peers have.
+pub(super) fn twice(d: &Duplicate) -> String {
+    format!("the peer {} is there twice, in line {} and in line {}", d.public_key, d.lines.0, d.lines.1)
 }
 
 /// What becomes of a failure to write the conf.
@@ -139,6 +151,12 @@ fn current_conf(settings: &Settings, hub: &Hub) -> Result<Current, Error> {
     };
     let conf = Conf::parse_owned(bytes).map_err(|e| Error::of_conf(&settings.conf, e))?;
     refuse_foreign(settings, hub, &conf)?;
+    if let Some(line) = conf.line_of(&hub.public_key) {
+        let path = settings.conf.display();
+        let message = format!("{path}: line {line}: the hub's own key {} is among the peers", hub.public_key);
+        return Err(Error::new(Kind::Conflict, message)
+            .hint("remove that peer: a router with the hub's key is never heard; nothing was changed"));
+    }
     // The next boot with the standard tools must bring up this hub and no other.
     let wanted = InterfaceWanted {
         public_key: hub.public_key,
@@ -202,7 +220,13 @@ pub(super) fn held_in_conf(
     let network = settings.pool.network();
     let peers = conf.allowed_of(|_| true);
     let held = peers.iter().flat_map(|(key, allowed)| managed.unknown(network, key, allowed));
-    Ok((held.collect(), conf.own_addresses()))
+    Ok((held.chain(disabled(&conf, network)).collect(), conf.own_addresses()))
+}
+
+/// What the peers hold that are commented out: one that was taken out so may be put back.
+fn disabled(conf: &Conf, network: Ipv4Net) -> Vec<Ipv4Net> {
+    let all = conf.commented_out().into_iter().flat_map(|c| held_inside(network, &c.networks));
+    all.filter(|net| *net != network).collect()
 }
 
 /// What the conf calls its peers; nothing of one that cannot be read.
@@ -210,7 +234,7 @@ pub(super) fn names_in_conf(settings: &Settings) -> HashMap<PublicKey, String> {
     let bytes = fsx::read(&settings.conf).ok().flatten().map(Zeroizing::new);
     let conf = bytes.and_then(|bytes| Conf::parse_owned(bytes).ok());
     let peers = conf.map(|conf| conf.peers()).unwrap_or_default();
-    let named = |p: ConfPeer| Some((p.public_key, p.friendly_name.or(p.comment_above)?));
+    let named = |p: ConfPeer| Some((p.public_key, p.name?));
     peers.into_iter().filter_map(named).collect()
 }
 
@@ -266,15 +290,18 @@ pub(super) fn plan_conf_of(
     let foreign: HashSet<PublicKey> = rewrite.foreign.iter().copied().collect();
     let network = settings.pool.network();
     let others = if foreign.is_empty() { Vec::new() } else { conf.allowed_of(|key| foreign.contains(key)) };
+    let held = others.iter().flat_map(|(_, allowed)| held_by(network, allowed));
+    let claimed = held.chain(disabled(&conf, network)).collect();
     Ok(ConfPlan {
         overwriting: conf.overwriting(),
         link: conf.link(),
         needs_routes: conf.needs_routes(),
         only_wg_quick: conf.only_wg_quick(),
         foreign_peers: foreign_peers(&conf, &foreign),
-        claimed: others.iter().flat_map(|(_, allowed)| held_by(network, allowed)).collect(),
+        claimed,
         clashes: clashes(network, wanted.iter().map(|w| (&w.name, &w.peer)), &others),
         addresses: conf.own_addresses(),
+        duplicates: conf.duplicates(),
         plain: conf.is_plain(),
         mark,
         rewrite,

@@ -3,8 +3,13 @@
 mod files;
 
 use super::{
-    Context, Outcome, conf_plan::Desired, heartbeat::Skipped, hub_address::hub_address, projection,
-    sync::address, upkeep, wg_quick,
+    Context, Outcome,
+    conf_plan::{Desired, twice},
+    heartbeat::Skipped,
+    hub_address::hub_address,
+    projection,
+    sync::address,
+    upkeep, wg_quick,
 };
 use crate::model::{
     text::{count, plural},
@@ -275,6 +280,10 @@ fn conf(found: &mut Findings, settings: &Settings, store: &Store, hub: &Hub) {
         let message =
             format!("{path} lacks Table = off: wg-quick looks for a route for each peer, which is slow");
         found.warning("conf", message, "add \"Table = off\" below [Interface]");
+    }
+    for duplicate in &plan.duplicates {
+        let message = format!("{path}: {}", twice(duplicate));
+        found.fault("conf", message, "remove one of the two: WireGuard takes the allowed IPs of the second");
     }
     if plan.rewrite.changed {
         found.fault("conf", format!("{path} differs from the store"), "iwas-wg sync");

@@ -41,14 +41,19 @@ pub struct Args {
     backend: String,
     /// Take over a hub that already runs, with its key, port, address and peers
     ///
-    /// Nothing on the interface changes and no session drops. Each peer becomes a location whose
-    /// key stays on its router, named by the comment above it, else by its address.
+    /// Nothing on the interface changes and no session drops. Each peer with an address of its own
+    /// becomes a location whose key stays on its router. Its name is what its comments call it,
+    /// without the marks of the tool that wrote them, else its address; all that a person wrote there
+    /// is its description. The conf gets the names, and the peers that only the interface has; every
+    /// other line stays byte for byte. A line that wg or wg-quick would refuse, a peer that is there
+    /// twice and the hub's own key among the peers are refused with their lines. The addresses of
+    /// peers that are commented out are given to no location.
     #[arg(long)]
     adopt: bool,
     /// Adopt from this file: a wg-quick conf, "wg showconf" or dsnet's JSON
     #[arg(long, value_name = "FILE", requires = "adopt")]
     from: Option<PathBuf>,
-    /// Names for adopted peers: a line PUBLIC-KEY,NAME for each
+    /// Names for adopted peers: a line PUBLIC-KEY,NAME for each, or with a semicolon or tab
     #[arg(long, value_name = "FILE", requires = "adopt")]
     names: Option<PathBuf>,
     /// Say what would be made, and make nothing

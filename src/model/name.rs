@@ -12,7 +12,8 @@ use unicode_security::{MixedScript as _, skeleton};
 /// Longest location name, so that it also fits a DNS label and a file name.
 pub const NAME_MAX: usize = 63;
 const ORG_MAX: usize = 100;
-const DESCRIPTION_MAX: usize = 500;
+/// Longest description, in characters.
+pub const DESCRIPTION_MAX: usize = 500;
 
 /// A location's name: 1 to 63 of `a-z 0-9 . _ -`, the first a letter or digit.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

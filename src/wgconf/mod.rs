@@ -8,8 +8,10 @@
 //! never a value, since the value may be a private or preshared key.
 
 mod interface;
+mod labels;
 mod link;
 mod parse;
+mod remark;
 mod rewrite;
 #[cfg(test)]
 mod tests;
@@ -24,7 +26,12 @@ use crate::model::{
 };
 use ipnet::{IpNet, Ipv4Net};
 use parse::{Block, Kind, Line, Setting};
-use std::{borrow::Cow, collections::HashMap, fmt, net::Ipv4Addr};
+use std::{
+    borrow::Cow,
+    collections::{HashMap, hash_map::Entry},
+    fmt,
+    net::Ipv4Addr,
+};
 use zeroize::Zeroizing;
 
 /// Why a text is no conf that can be rewritten safely.
@@ -130,13 +137,30 @@ pub struct ConfPeer {
     /// All its allowed IPs that can be read, in the order of the file; an address without prefix
     /// length is a whole host, as for wg(8).
     pub allowed_ips: Vec<IpNet>,
-    /// The value of its `# friendly_name = …` line, inside the block or directly above it.
-    pub friendly_name: Option<String>,
-    /// The last comment line directly above `[Peer]`, without `#` and space at both ends. The
-    /// tools that write two (`### end a`, `### begin b`) name the peer in the last.
-    pub comment_above: Option<String>,
+    /// What people call it, without what the marks of a tool add.
+    pub name: Option<String>,
+    /// All that people wrote of it in comments.
+    pub note: Option<String>,
     /// The line of its `[Peer]`, counted from 1.
     pub line: usize,
+}
+
+/// A line of a peer that is commented out, and the networks on it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommentedOut {
+    /// The line, counted from 1.
+    pub line: usize,
+    /// What the peer would be allowed.
+    pub networks: Vec<IpNet>,
+}
+
+/// A key that two `[Peer]` have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Duplicate {
+    /// The key of both.
+    pub public_key: PublicKey,
+    /// The lines of both `[Peer]`, counted from 1.
+    pub lines: (usize, usize),
 }
 
 /// A peer that the conf shall have.
@@ -200,22 +224,40 @@ impl Conf {
 
     /// All peers in the order of the file. One key may be there twice.
     pub fn peers(&self) -> Vec<ConfPeer> {
-        self.blocks.iter().map(|block| self.peer(block)).collect()
+        let markers = labels::Markers::of(self);
+        let mut previous = None;
+        let mut peers = Vec::with_capacity(self.blocks.len());
+        for block in &self.blocks {
+            let label = self.label(block, previous.replace(block), &markers);
+            peers.push(ConfPeer {
+                public_key: block.public_key,
+                allowed_ips: self.allowed_ips(block).collect(),
+                name: label.name,
+                note: label.note,
+                line: block.header + 1,
+            });
+        }
+        peers
     }
 
-    fn peer(&self, block: &Block) -> ConfPeer {
-        let above = block.header.checked_sub(1).filter(|&i| self.lines[i].kind == Kind::Comment);
-        let above = above.map(|i| parse::decoded(self.line(i)));
-        let above = above.as_deref().map(|l| l.trim_matches(|c| c == '#' || parse::is_space(c)));
-        let inside = block.body().find_map(|i| self.friendly_name(i));
-        let beside = above.and_then(parse::friendly_name);
-        ConfPeer {
-            public_key: block.public_key,
-            allowed_ips: self.allowed_ips(block).collect(),
-            friendly_name: inside.or(beside).map(str::to_owned),
-            comment_above: above.filter(|text| !text.is_empty()).map(str::to_owned),
-            line: block.header + 1,
-        }
+    /// The line of the first `[Peer]` with this key, counted from 1.
+    pub fn line_of(&self, key: &PublicKey) -> Option<usize> {
+        self.blocks.iter().find(|b| b.public_key == *key).map(|b| b.header + 1)
+    }
+
+    /// The keys that more than one `[Peer]` has, each time with the line of the first.
+    pub fn duplicates(&self) -> Vec<Duplicate> {
+        let mut first: HashMap<PublicKey, usize> = HashMap::with_capacity(self.blocks.len());
+        let lines = self.blocks.iter().map(|b| (b.public_key, b.header + 1));
+        lines
+            .filter_map(|(public_key, line)| match first.entry(public_key) {
+                Entry::Vacant(free) => {
+                    free.insert(line);
+                    None
+                }
+                Entry::Occupied(there) => Some(Duplicate { public_key, lines: (*there.get(), line) }),
+            })
+            .collect()
     }
 
     /// The allowed IPs of those peers, each key once with what all its blocks say.

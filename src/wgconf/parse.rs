@@ -334,7 +334,7 @@ fn known(key: &[u8], section: &Section) -> Result<Setting, Fault> {
 }
 
 /// Equal as wg(8) sees it, which drops white space inside a word as well.
-fn same(given: &[u8], name: &str) -> bool {
+pub(super) fn same(given: &[u8], name: &str) -> bool {
     given.eq_ignore_ascii_case(name.as_bytes())
         || (given.len() > name.len() && compact(given).eq_ignore_ascii_case(name.as_bytes()))
 }

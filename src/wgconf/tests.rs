@@ -78,8 +78,8 @@ fn case_spaces_and_inline_comments_are_read_as_wg_reads_them() {
         [ConfPeer {
             public_key: key(7),
             allowed_ips: allowed.to_vec(),
-            friendly_name: None,
-            comment_above: Some("begin cafe".into()),
+            name: Some("cafe".into()),
+            note: Some("cafe; key; two".into()),
             line: 12
         }]
     );
@@ -93,9 +93,9 @@ fn a_name_is_found_inside_the_block_or_directly_above_it() {
         key(2),
         foreign(3)
     );
-    let names: Vec<_> = conf(&text).peers().into_iter().map(|p| p.friendly_name).collect();
+    let names: Vec<_> = conf(&text).peers().into_iter().map(|p| p.name).collect();
     assert_eq!(names, [Some("site-1".into()), Some("above".into()), None]);
-    assert_eq!(conf(&text).peers()[2].comment_above, None);
+    assert_eq!(conf(&text).peers()[2].note, None);
 }
 
 #[test]
@@ -223,7 +223,7 @@ fn a_comment_of_a_retired_peer_never_names_the_next_one() {
     ] {
         let (after, _) = rewrite(&text, &[], &[7]);
         assert_eq!(after, format!("# cafe\n\n{}", foreign(9)), "{text}");
-        assert_eq!(conf(&after).peers()[0].comment_above, None);
+        assert_eq!(conf(&after).peers()[0].name, None);
     }
 }
 
@@ -391,7 +391,7 @@ proptest! {
             let exact = IpNet::from(std::net::IpAddr::V4(ip(n)));
             prop_assert!(mine[0].allowed_ips.iter().all(|a| *a == exact));
             let name = format!("site-{n}");
-            prop_assert_eq!(mine[0].friendly_name.as_deref(), Some(name.as_str()));
+            prop_assert_eq!(mine[0].name.as_deref(), Some(name.as_str()));
         }
         prop_assert!(peers.iter().all(|p| RETIRED.into_iter().all(|n| p.public_key != key(n))));
         prop_assert_eq!(result.changed, after != text);

@@ -183,7 +183,7 @@ pub(super) fn addresses(list: &[u8]) -> impl Iterator<Item = Result<IpNet, Strin
 }
 
 /// A network; an address without prefix length is a whole host.
-fn network(member: &str) -> Result<IpNet, String> {
+pub(super) fn network(member: &str) -> Result<IpNet, String> {
     if member.is_empty() {
         return Err("an empty member".to_owned());
     }

@@ -34,7 +34,7 @@ const LINES: &[(&str, bool, &str)] = &[
 /// The conf of a hub with one more line in `[Interface]` or below its last peer, and the line's number.
 fn with(conf: &str, line: &str, in_peer: bool) -> (String, usize) {
     let text = if in_peer {
-        format!("{}{line}\n", conf)
+        format!("{conf}{line}\n")
     } else {
         conf.replacen("[Interface]\n", &format!("[Interface]\n{line}\n"), 1)
     };

@@ -6,6 +6,7 @@ mod access;
 mod addresses;
 mod adopt;
 mod adopt_sources;
+mod adopt_styles;
 mod announce;
 mod backup;
 mod bad_input;

@@ -22,6 +22,7 @@ mod monitoring;
 mod netns;
 mod ownership;
 mod quickstart;
+mod reboot;
 mod rotation;
 mod router;
 mod routeros;

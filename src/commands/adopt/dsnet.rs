@@ -112,6 +112,7 @@ pub(super) fn read(path: &Path, bytes: &[u8]) -> Result<Found, Error> {
             allowed_ips,
             name: p.hostname.filter(|h| !h.is_empty()),
             note: p.description.filter(|d| !d.is_empty()),
+            line: None,
         });
     }
     // What is said of the file is what is said of the conf that becomes of it.
@@ -124,6 +125,7 @@ pub(super) fn read(path: &Path, bytes: &[u8]) -> Result<Found, Error> {
         addresses: address.into_iter().collect(),
         endpoint: [d.external_hostname, d.external_ip].into_iter().flatten().find_map(|e| e.parse().ok()),
         peers,
+        disabled: Vec::new(),
         overwriting: None,
         interface: d.interface_name.and_then(|name| name.parse::<InterfaceName>().ok()),
         text: Zeroizing::new(text.as_bytes().to_vec()),

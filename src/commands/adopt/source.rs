@@ -23,6 +23,8 @@ pub(super) struct Found {
     pub(super) addresses: Vec<Ipv4Net>,
     pub(super) endpoint: Option<Endpoint>,
     pub(super) peers: Vec<FoundPeer>,
+    /// Networks of peers that are commented out.
+    pub(super) disabled: Vec<Ipv4Net>,
     /// What makes wg-quick(8) overwrite the file.
     pub(super) overwriting: Option<Overwriting>,
     /// The interface that the file says it is for.
@@ -38,8 +40,10 @@ pub(super) struct FoundPeer {
     pub(super) allowed_ips: Vec<IpNet>,
     /// What people call it.
     pub(super) name: Option<String>,
-    /// What else they say of it.
+    /// All that they wrote of it.
     pub(super) note: Option<String>,
+    /// Where it is in the file.
+    pub(super) line: Option<usize>,
 }
 
 /// Reads a hub from a file.
@@ -60,6 +64,7 @@ pub(super) fn read(path: &Path) -> Result<Found, Error> {
         addresses: conf.addresses().into_iter().filter_map(v4).collect(),
         endpoint: None,
         overwriting: conf.overwriting(),
+        disabled: conf.commented_out().into_iter().flat_map(|c| c.networks).filter_map(v4).collect(),
         interface: None,
         peers: conf
             .peers()
@@ -67,8 +72,9 @@ pub(super) fn read(path: &Path) -> Result<Found, Error> {
             .map(|p| FoundPeer {
                 public_key: p.public_key,
                 allowed_ips: p.allowed_ips,
-                name: p.friendly_name.clone().or_else(|| p.comment_above.clone()),
-                note: p.comment_above.or(p.friendly_name),
+                name: p.name,
+                note: p.note,
+                line: Some(p.line),
             })
             .collect(),
         text: bytes,
