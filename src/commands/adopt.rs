@@ -13,20 +13,22 @@ mod source;
 use super::{
     Context, Outcome,
     making::{DEFAULT_INTERFACE, Making, in_the_way, make, refuse_existing},
+    unmanaged::Unmanaged,
     wg_quick,
 };
 use crate::model::{name::NAME_MAX, text::count};
 use crate::{
-    device::{Device, DeviceError},
+    device::{Device, DeviceError, Secrets},
     error::{Error, Kind},
     fsx,
     model::{
-        Deed, Endpoint, InterfaceName, KeyMode, LiveInterface, Location, LocationName, Pool, PrivateKey,
-        PublicKey, held_inside,
+        Deed, Endpoint, InterfaceName, KeyMode, LiveInterface, Location, LocationName, PeerSettings, Pool,
+        Preshared, PresharedKey, PrivateKey, PublicKey, held_inside,
     },
     output::json::{AdoptReport, Envelope},
     settings::{Backend, BringUp},
     store::{NewPeer, Store},
+    vault::Recipients,
     wgconf::{Conf, InterfaceWanted},
 };
 use ipnet::{IpNet, Ipv4Net};
@@ -59,6 +61,8 @@ struct Adopted {
     location: Location,
     public_key: PublicKey,
     wider: Vec<IpNet>,
+    settings: PeerSettings,
+    preshared: Option<PresharedKey>,
 }
 
 pub(super) fn run(wish: &Wish<'_>, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
@@ -75,6 +79,7 @@ pub(super) fn run(wish: &Wish<'_>, ctx: &mut Context<'_>) -> Result<Outcome, Err
     let key = private_key(ctx, wish, &interface, &mut found, from)?;
     clashes::refuse(&found, key.public(), from)?;
     let live = read_live(ctx, wish, &interface, &key, from)?;
+    let (live, secrets) = live.map_or((None, Secrets::new()), |(live, secrets)| (Some(live), secrets));
     if let Some(live) = &live {
         add_live_peers(&mut found, live);
     }
@@ -84,7 +89,8 @@ pub(super) fn run(wish: &Wish<'_>, ctx: &mut Context<'_>) -> Result<Outcome, Err
     let named = wish.listen_port.or(running).or(found.listen_port);
     let listen_port = named.unwrap_or(DEFAULT_PORT);
     let names = wish.names.map(names::read).transpose()?.unwrap_or_default();
-    let (adopted, left) = locations(&found, &names, &pool, ctx.now())?;
+    let (mut adopted, left) = locations(&found, &names, &pool, ctx.now())?;
+    record_settings(&mut adopted, &found, live.as_ref(), secrets)?;
     let address = pool.with_prefix(pool.hub());
     let wanted = InterfaceWanted { public_key: key.public(), address, listen_port };
     let conf = if conf_path.exists() {
@@ -106,7 +112,7 @@ pub(super) fn run(wish: &Wish<'_>, ctx: &mut Context<'_>) -> Result<Outcome, Err
             conf,
         };
         let deed = ctx.deed(None);
-        make(ctx, &made, |store, _| fill(store, &deed, &adopted))?;
+        make(ctx, &made, |store, _, recipients| fill(store, &deed, &adopted, recipients))?;
         conf::write(ctx)?;
     }
     conf::warn_of_disabled(ctx, &found, &pool, from);
@@ -164,11 +170,17 @@ fn read_live(
     interface: &InterfaceName,
     key: &PrivateKey,
     from: &Path,
-) -> Result<Option<LiveInterface>, Error> {
+) -> Result<Option<(LiveInterface, Secrets)>, Error> {
     let Some(mut device) = ctx.device_of(wish.backend, interface, key.public()) else {
         return Ok(None);
     };
-    device.read().map_err(|e| match e {
+    let read = device.read().and_then(|live| match live {
+        Some(live) if live.peers.iter().any(|p| p.preshared.is_some()) => {
+            Ok(Some((live, device.preshared_keys()?)))
+        }
+        live => Ok(live.map(|live| (live, Secrets::new()))),
+    });
+    read.map_err(|e| match e {
         DeviceError::Foreign { .. } => {
             let message = format!("{} has another private key than the running interface: {e}", from.display());
             Error::new(Kind::Conflict, message).hint(
@@ -309,6 +321,8 @@ fn locations(
             },
             public_key: peer.public_key,
             wider,
+            settings: PeerSettings::default(),
+            preshared: None,
         });
     }
     refuse_overlaps(&adopted, pool)?;
@@ -357,17 +371,38 @@ fn free_name(
     Ok(name.parse()?)
 }
 
+/// What is said of each peer by the interface, where it runs, and by the file. A preshared key that is
+/// on the interface alone would be lost with it.
+fn record_settings(
+    adopted: &mut [Adopted],
+    found: &Found,
+    live: Option<&LiveInterface>,
+    secrets: Secrets,
+) -> Result<(), Error> {
+    let peers = live.map_or(&[][..], |live| live.peers.as_slice());
+    let mut said = Unmanaged::new(Conf::parse(&found.text)?.extras(), peers, secrets);
+    for a in adopted {
+        let nothing =
+            || (None, PeerSettings { preshared: Preshared::None, keepalive: Some(0), endpoint: None });
+        (a.preshared, a.settings) = said.take(&a.public_key).unwrap_or_else(nothing);
+        a.location.preshared = a.preshared.is_some();
+    }
+    Ok(())
+}
+
 /// Writes all locations in one transaction.
-fn fill(store: &mut Store, deed: &Deed, adopted: &[Adopted]) -> Result<(), Error> {
+fn fill(store: &mut Store, deed: &Deed, adopted: &[Adopted], recipients: &Recipients) -> Result<(), Error> {
     let change = store.change()?;
     for a in adopted {
+        let sealed = a.preshared.as_ref().map(|key| recipients.seal_preshared(key)).transpose()?;
         let l = &a.location;
         change.insert_location(l)?;
         let peer = NewPeer {
             public_key: a.public_key,
             sealed_key: None,
-            sealed_preshared: None,
+            sealed_preshared: sealed.as_deref(),
             key_mode: l.key_mode,
+            settings: a.settings.clone(),
         };
         if let Some(vpn_ip) = l.vpn_ip {
             change.insert_peer(&l.name, vpn_ip, &peer, l.created_at)?;

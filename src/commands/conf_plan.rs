@@ -330,7 +330,8 @@ fn missing_secrets(
     let mut secrets = Secrets::new();
     for w in wanted.iter().filter(|w| w.peer.preshared) {
         let key = w.peer.public_key;
-        if there.get(&key).is_some_and(|e| e.preshared_key.is_some()) {
+        let in_conf = there.get(&key).and_then(|e| e.preshared_key.as_ref());
+        if in_conf.is_some_and(|there| w.peer.settings.preshared.is(there.digest())) {
             continue;
         }
         let secret = match fresh.get(&key).and_then(|e| e.preshared_key.as_ref()) {

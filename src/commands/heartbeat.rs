@@ -234,8 +234,7 @@ fn look(
     for peer in watched {
         // Each is wanted once: what is left in the end is nobody's.
         let live = seen.remove(&peer.wanted.public_key);
-        let is_wanted =
-            |w: &WantedPeer, live: Option<&LivePeer>| live.is_some_and(|l| w.has_exactly(&l.allowed_ips));
+        let is_wanted = |w: &WantedPeer, live: Option<&LivePeer>| live.is_some_and(|live| w.is_met_by(live));
         pass.in_line &= is_wanted(&peer.wanted, live);
         pass.routes.extend(peer.wanted.allowed_ips().filter_map(|net| link.route_to(&net)));
         if let Some(next) = &peer.next {

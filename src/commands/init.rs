@@ -101,7 +101,7 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
             conf: Some(Conf::new_hub(&key, address, listen_port)),
         };
         let deed = ctx.deed(None);
-        make(ctx, &made, |store, _| Ok(store.record(&deed)?))?;
+        make(ctx, &made, |store, _, _| Ok(store.record(&deed)?))?;
     }
 
     if ctx.ui.is_json() {

@@ -101,12 +101,13 @@ pub(super) fn in_the_way(e: DeviceError, name: &InterfaceName) -> Error {
 pub(super) fn make(
     ctx: &Context<'_>,
     m: &Making<'_>,
-    fill: impl FnOnce(&mut Store, &Hub) -> Result<(), Error>,
+    fill: impl FnOnce(&mut Store, &Hub, &Recipients) -> Result<(), Error>,
 ) -> Result<(), Error> {
     let places = ctx.places();
     let (identity_path, conf_path) = (places.default_identity(), places.default_conf(m.interface));
     let identity = new_identity();
-    let sealed = Recipients::parse(std::slice::from_ref(&identity.recipient))?.seal(m.key)?;
+    let recipients = Recipients::parse(std::slice::from_ref(&identity.recipient))?;
+    let sealed = recipients.seal(m.key)?;
     let address = Some(m.pool.with_prefix(m.pool.hub()));
     let hub = Hub { public_key: m.key.public(), sealed_key: Some(sealed), address };
     let config = initial_text(&Initial {
@@ -131,7 +132,7 @@ pub(super) fn make(
     }
     let filled = Store::create(&places.database, &hub, ctx.now())
         .map_err(Error::from)
-        .and_then(|mut store| fill(&mut store, &hub));
+        .and_then(|mut store| fill(&mut store, &hub, &recipients));
     if let Err(e) = filled {
         for suffix in ["", "-wal", "-shm"] {
             let mut name = places.database.clone().into_os_string();

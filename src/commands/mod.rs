@@ -42,6 +42,7 @@ mod secrets;
 mod sheet;
 mod status;
 mod sync;
+mod unmanaged;
 mod unsealing;
 mod up;
 mod upkeep;

@@ -16,7 +16,7 @@ use crate::{
     fsx,
     model::{
         Clash, LinkSettings, LiveInterface, PrivateKey, PublicKey, Route, Table, clashes,
-        plan::{self, Extras, Plan, Wanted},
+        plan::{self, Extras, Plan, Wanted, WantedPeer},
     },
     settings::Settings,
     store::{Hub, Store},
@@ -209,8 +209,11 @@ pub(super) fn apply(
     let Some(mut device) = ctx.device(settings, hub) else {
         return Ok(());
     };
-    let has_secret = |key| extras.get(key).is_some_and(|e| e.preshared_key.is_some());
-    if let Some(bare) = plan.set_peers.iter().find(|p| p.preshared && !has_secret(&p.public_key)) {
+    let has_secret = |p: &WantedPeer| {
+        let there = extras.get(&p.public_key).and_then(|e| e.preshared_key.as_ref());
+        there.is_some_and(|key| p.settings.preshared.is(key.digest()))
+    };
+    if let Some(bare) = plan.set_peers.iter().find(|p| p.preshared && !has_secret(p)) {
         // Without it no handshake would succeed, and nothing would show that it is missing.
         return Err(Error::new(
             Kind::BadState,

@@ -1,11 +1,12 @@
 //! Keys and scripts for a location's router, shared by `location add` and `peer provision`.
 
-use super::{Context, hub_address, occupied::seen};
+use super::{Context, hub_address, occupied::seen, unmanaged::Unmanaged};
 use crate::{
     access::Permission,
     error::{Error, Kind},
     model::{
-        KeyMode, Location, Org, PresharedKey, PrivateKey, PublicKey, Rotation, Scope,
+        KeyMode, Location, Org, PeerSettings, Preshared, PresharedKey, PrivateKey, PublicKey, Rotation,
+        Scope,
         plan::{Extras, PeerExtras, WantedPeer},
     },
     script::{Kind as ScriptKind, Site, render},
@@ -86,6 +87,7 @@ pub(super) struct Prepared {
     sealed: Option<Vec<u8>>,
     sealed_preshared: Option<Vec<u8>>,
     mode: KeyMode,
+    settings: PeerSettings,
 }
 
 /// The secrets of a peer, not sealed yet.
@@ -93,6 +95,7 @@ pub(super) struct Drawn {
     mode: KeyMode,
     key: Key,
     preshared: Option<PresharedKey>,
+    settings: PeerSettings,
 }
 
 enum Key {
@@ -122,7 +125,9 @@ impl Drawn {
             None => None,
         };
         let keys = ScriptKeys { private, preshared: self.preshared.as_ref().map(PresharedKey::expose) };
-        Ok(Prepared { public_key, keys, sealed, sealed_preshared, mode: self.mode })
+        let digest = self.preshared.as_ref().and_then(PresharedKey::digest);
+        let settings = PeerSettings { preshared: Preshared::of(digest), ..self.settings };
+        Ok(Prepared { public_key, keys, sealed, sealed_preshared, mode: self.mode, settings })
     }
 }
 
@@ -132,14 +137,20 @@ pub(super) fn draw(
     ctx: &mut Context<'_>,
     settings: &Settings,
     request: KeyRequest,
+    unmanaged: &mut Unmanaged,
 ) -> Result<Option<Drawn>, Error> {
     let key = match (request.public_key, request.mode) {
         (Some(key), _) => Key::Given(key),
         (None, KeyMode::Router) => return Ok(None),
         (None, KeyMode::Stored | KeyMode::Once) => Key::Own(ctx.new_key()?),
     };
-    let preshared = if request.wants_preshared(settings) { Some(ctx.new_preshared_key()?) } else { None };
-    Ok(Some(Drawn { mode: request.mode, key, preshared }))
+    // What its router knows already stays as it is, where the peer was there before its location.
+    let (known, said) = request.public_key.and_then(|key| unmanaged.take(&key)).unwrap_or_default();
+    let preshared = match known {
+        None if request.wants_preshared(settings) => Some(ctx.new_preshared_key()?),
+        known => known,
+    };
+    Ok(Some(Drawn { mode: request.mode, key, preshared, settings: said }))
 }
 
 impl Prepared {
@@ -150,12 +161,17 @@ impl Prepared {
             sealed_key: self.sealed.as_deref(),
             sealed_preshared: self.sealed_preshared.as_deref(),
             key_mode: self.mode,
+            settings: self.settings.clone(),
         }
     }
 
     /// As interface and conf want it.
     pub(super) fn wanted(&self, vpn_ip: Ipv4Addr) -> WantedPeer {
-        WantedPeer { preshared: self.keys.preshared.is_some(), ..WantedPeer::new(self.public_key, vpn_ip) }
+        WantedPeer {
+            preshared: self.keys.preshared.is_some(),
+            settings: self.settings.clone(),
+            ..WantedPeer::new(self.public_key, vpn_ip)
+        }
     }
 
     /// The preshared key, for interface and conf.
@@ -236,7 +252,11 @@ pub(super) fn prepare(
     request: KeyRequest,
 ) -> Result<Option<Prepared>, Error> {
     refuse_taken_key(store, &ctx.scope, request)?;
-    let Some(drawn) = draw(ctx, settings, request)? else {
+    let mut unmanaged = Unmanaged::default();
+    if request.public_key.is_some() {
+        unmanaged = Unmanaged::read(ctx, settings, &store.hub()?)?;
+    }
+    let Some(drawn) = draw(ctx, settings, request, &mut unmanaged)? else {
         return Ok(None);
     };
     let recipients = if drawn.is_sealed() { Some(Recipients::parse(&settings.recipients)?) } else { None };

@@ -14,7 +14,7 @@ use crate::{
     device::Device,
     error::{Error, Kind},
     model::{
-        LiveInterface, Location, LocationName,
+        LiveInterface, Location, LocationName, PresharedDigest,
         plan::{PeerExtras, Plan},
         upkeep::{Due, due},
     },
@@ -107,6 +107,12 @@ pub(super) fn answers(device: &mut dyn Device, settings: &Settings, l: &Location
     device.answers(SocketAddr::from((next.vpn_ip, port)), ANSWER_WITHIN)
 }
 
+/// A preshared key as the store keeps it.
+pub(super) struct SealedPreshared {
+    pub(super) sealed: Vec<u8>,
+    pub(super) digest: Option<PresharedDigest>,
+}
+
 /// What only the conf knows of a peer, which loses its block there: its preshared key, sealed, and
 /// whatever else it says. Nothing of a peer that was made here.
 ///
@@ -115,14 +121,15 @@ pub(super) fn answers(device: &mut dyn Device, settings: &Settings, l: &Location
 pub(super) fn known_to_conf(
     settings: &Settings,
     l: &Location,
-) -> Result<(Option<Vec<u8>>, PeerExtras), Error> {
+) -> Result<(Option<SealedPreshared>, PeerExtras), Error> {
     let Some(key) = l.public_key else {
         return Ok((None, PeerExtras::default()));
     };
     let known = extras(settings)?.remove(&key).unwrap_or_default();
     let sealed = match &known.preshared_key {
         Some(secret) if !l.preshared => {
-            Some(Recipients::parse(&settings.recipients)?.seal_preshared(secret)?)
+            let sealed = Recipients::parse(&settings.recipients)?.seal_preshared(secret)?;
+            Some(SealedPreshared { sealed, digest: secret.digest() })
         }
         _ => None,
     };
@@ -149,7 +156,7 @@ pub(super) fn commit(
     };
     let change = store.change()?;
     if let Some(sealed) = sealed {
-        change.keep_preshared(&location.name, &sealed)?;
+        change.keep_preshared(&location.name, &sealed.sealed, sealed.digest)?;
     }
     match step {
         Step::Peer(Due::Promote) => change.finish_rotation(location, now)?,

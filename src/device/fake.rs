@@ -1,14 +1,14 @@
 //! An interface in memory, for tests of the whole program.
 
-use super::{Applied, Carrier, Device, DeviceError, Devices};
+use super::{Applied, Carrier, Device, DeviceError, Devices, Secrets};
 use crate::model::{
-    InterfaceName, LiveInterface, LivePeer, PrivateKey, PublicKey, Route,
+    InterfaceName, LiveInterface, LivePeer, PresharedDigest, PresharedKey, PrivateKey, PublicKey, Route,
     plan::{Extras, Plan},
 };
 use ipnet::IpNet;
 use std::{
     cell::RefCell,
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
     net::{IpAddr, SocketAddr},
     path::PathBuf,
     rc::Rc,
@@ -39,6 +39,8 @@ pub struct FakeState {
     pub uncarried: bool,
     /// Keys of the peers that were set with something from the conf.
     pub with_extras: Vec<PublicKey>,
+    /// Preshared keys that can be read off the interface.
+    pub preshared_keys: HashMap<PublicKey, [u8; 32]>,
     /// Addresses at which something answers.
     pub answering: Vec<IpAddr>,
     /// Each plan that was applied, in order.
@@ -80,6 +82,12 @@ impl Device for FakeDevice {
         Ok(state.interface.clone())
     }
 
+    fn preshared_keys(&mut self) -> Result<Secrets, DeviceError> {
+        let state = self.state.borrow();
+        let all = state.preshared_keys.iter();
+        Ok(all.map(|(key, bytes)| (*key, PresharedKey::from_random(Zeroizing::new(*bytes)))).collect())
+    }
+
     fn apply(
         &mut self,
         plan: &Plan,
@@ -109,7 +117,8 @@ impl Device for FakeDevice {
                 peers: Vec::new(),
             });
         }
-        let Some(live) = state.interface.as_mut() else {
+        let FakeState { interface, preshared_keys, .. } = &mut *state;
+        let Some(live) = interface.as_mut() else {
             return Ok(Applied::default());
         };
         if plan.set_key {
@@ -128,18 +137,19 @@ impl Device for FakeDevice {
             for other in &mut live.peers {
                 other.allowed_ips.retain(|a| !nets.contains(a));
             }
-            if let Some(peer) = live.peers.iter_mut().find(|p| p.public_key == wanted.public_key) {
-                peer.allowed_ips = nets;
-            } else {
-                live.peers.push(LivePeer {
-                    public_key: wanted.public_key,
-                    allowed_ips: nets,
-                    endpoint: None,
-                    last_handshake: None,
-                    rx_bytes: 0,
-                    tx_bytes: 0,
-                });
+            let at = live.peers.iter().position(|p| p.public_key == wanted.public_key).unwrap_or_else(|| {
+                live.peers.push(LivePeer::new(wanted.public_key));
+                live.peers.len() - 1
+            });
+            let peer = &mut live.peers[at];
+            let said = wanted.said(extras.get(&wanted.public_key));
+            peer.allowed_ips = nets;
+            if let Some(bytes) = said.preshared {
+                preshared_keys.insert(wanted.public_key, *bytes);
             }
+            peer.preshared = said.preshared.map_or(peer.preshared, PresharedDigest::of);
+            peer.keepalive = said.keepalive.unwrap_or(peer.keepalive);
+            peer.endpoint = said.endpoint.or(peer.endpoint);
         }
         state.routes.retain(|r| !plan.remove_routes.contains(r));
         state.routes.extend(plan.add_routes.iter().copied());

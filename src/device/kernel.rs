@@ -1,16 +1,17 @@
 //! `WireGuard` in the kernel: reading an interface and changing it, by linux/wireguard.h.
 
-use super::netlink::{Attributes, Channel, Message, number};
+use super::{
+    Secrets,
+    netlink::{Attributes, Channel, Message, number},
+    sockaddr::{AF_INET, AF_INET6, socket_address, socket_bytes},
+};
 use crate::model::{
-    InterfaceName, LivePeer, PrivateKey, PublicKey,
-    plan::{Extras, PeerExtras, Plan, WantedPeer},
+    InterfaceName, LivePeer, PresharedKey, PrivateKey, PublicKey,
+    plan::{Extras, Plan, Said, WantedPeer},
 };
 use ipnet::IpNet;
 use jiff::Timestamp;
-use std::{
-    io,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
-};
+use std::{io, net::IpAddr};
 use zeroize::Zeroizing;
 
 const FAMILY: &str = "wireguard";
@@ -47,8 +48,6 @@ mod allowed_ip {
     pub(super) const PREFIX: u16 = 3;
 }
 
-const AF_INET: u16 = 2;
-const AF_INET6: u16 = 10;
 const NONE: u16 = 0;
 
 /// Attributes of one message that changes: the peers are one attribute, which holds 64 KiB.
@@ -66,6 +65,13 @@ pub(super) struct Seen {
     pub(super) peers: Vec<LivePeer>,
 }
 
+/// A channel and the question for an interface.
+fn question(name: &InterfaceName) -> io::Result<(Channel, Message)> {
+    let mut request = Message::new(GET_DEVICE, 64);
+    interface_name(&mut request, name);
+    Ok((Channel::open(FAMILY)?, request))
+}
+
 /// How much of an interface is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Extent {
@@ -79,9 +85,7 @@ pub(super) enum Extent {
 /// # Errors
 /// The kernel's.
 pub(super) fn read(name: &InterfaceName, extent: Extent) -> io::Result<Seen> {
-    let mut channel = Channel::open(FAMILY)?;
-    let mut request = Message::new(GET_DEVICE, 64);
-    interface_name(&mut request, name);
+    let (mut channel, mut request) = question(name)?;
     match extent {
         Extent::Whole => channel.dump(&mut request, Seen::default, hear),
         Extent::Head => channel.begin_dump(&mut request, Seen::default(), hear),
@@ -93,9 +97,7 @@ pub(super) fn read(name: &InterfaceName, extent: Extent) -> io::Result<Seen> {
 /// # Errors
 /// The kernel's.
 pub(super) fn private_key(name: &InterfaceName) -> io::Result<Option<PrivateKey>> {
-    let mut channel = Channel::open(FAMILY)?;
-    let mut request = Message::new(GET_DEVICE, 64);
-    interface_name(&mut request, name);
+    let (mut channel, mut request) = question(name)?;
     channel.dump(
         &mut request,
         || None,
@@ -105,6 +107,22 @@ pub(super) fn private_key(name: &InterfaceName) -> io::Result<Option<PrivateKey>
             }
         },
     )
+}
+
+/// Reads the preshared keys of all peers that have one.
+///
+/// # Errors
+/// The kernel's.
+pub(super) fn preshared_keys(name: &InterfaceName) -> io::Result<Secrets> {
+    let (mut channel, mut request) = question(name)?;
+    channel.dump(&mut request, Secrets::new, |all, attributes| {
+        for (_, one) in attributes.find(device::PEERS).into_iter().flat_map(Attributes) {
+            let peer = Attributes(one);
+            let public_key = peer.find(peer::PUBLIC_KEY).and_then(number).map(PublicKey::from_bytes);
+            let key = peer.find(peer::PRESHARED_KEY).and_then(preshared).filter(|key| key.digest().is_some());
+            all.extend(public_key.zip(key));
+        }
+    })
 }
 
 /// Takes one message of a dump in.
@@ -131,18 +149,13 @@ fn hear_peer(peers: &mut Vec<LivePeer>, attributes: Attributes<'_>) {
     };
     // A peer whose allowed IPs do not fit goes on in the next message, without all the rest.
     if peers.last().is_none_or(|last| last.public_key != public_key) {
-        peers.push(LivePeer {
-            public_key,
-            allowed_ips: Vec::new(),
-            endpoint: None,
-            last_handshake: None,
-            rx_bytes: 0,
-            tx_bytes: 0,
-        });
+        peers.push(LivePeer::new(public_key));
     }
     let Some(last) = peers.last_mut() else { return };
     for (kind, value) in attributes {
         match kind {
+            peer::PRESHARED_KEY => last.preshared = preshared(value).and_then(|key| key.digest()),
+            peer::KEEPALIVE => last.keepalive = number(value).map_or(0, u16::from_ne_bytes),
             peer::ENDPOINT => last.endpoint = socket_address(value),
             peer::LAST_HANDSHAKE => last.last_handshake = moment(value),
             peer::RX_BYTES => last.rx_bytes = number(value).map_or(0, u64::from_ne_bytes),
@@ -153,6 +166,11 @@ fn hear_peer(peers: &mut Vec<LivePeer>, attributes: Attributes<'_>) {
             _ => {}
         }
     }
+}
+
+/// A preshared key.
+fn preshared(value: &[u8]) -> Option<PresharedKey> {
+    number(value).map(|bytes| PresharedKey::from_random(Zeroizing::new(bytes)))
 }
 
 fn allowed_ip(attributes: Attributes<'_>) -> Option<IpNet> {
@@ -168,19 +186,6 @@ fn allowed_ip(attributes: Attributes<'_>) -> Option<IpNet> {
         }
     }
     IpNet::new(address?, prefix?).ok()
-}
-
-/// A `struct sockaddr_in` or `sockaddr_in6`.
-fn socket_address(value: &[u8]) -> Option<SocketAddr> {
-    let (family, rest) = value.split_first_chunk()?;
-    let (port, rest) = rest.split_first_chunk()?;
-    let ip = match u16::from_ne_bytes(*family) {
-        AF_INET => Ipv4Addr::from(*rest.first_chunk::<4>()?).into(),
-        // Four bytes of flow information stand in between.
-        AF_INET6 => Ipv6Addr::from(*rest.get(4..)?.first_chunk::<16>()?).into(),
-        _ => return None,
-    };
-    Some(SocketAddr::new(ip, u16::from_be_bytes(*port)))
 }
 
 /// A `struct __kernel_timespec`; zero is never.
@@ -214,7 +219,7 @@ pub(super) fn configure(
         change.remove(key)?;
     }
     for wanted in &plan.set_peers {
-        change.add(wanted, extras.get(&wanted.public_key))?;
+        change.add(wanted, &wanted.said(extras.get(&wanted.public_key)))?;
     }
     for key in plan.remove_last() {
         change.remove(key)?;
@@ -252,18 +257,16 @@ impl<'a, D: FnMut(&mut Message) -> io::Result<()>> Change<'a, D> {
         Ok(())
     }
 
-    fn add(&mut self, wanted: &WantedPeer, extras: Option<&PeerExtras>) -> io::Result<()> {
+    fn add(&mut self, wanted: &WantedPeer, said: &Said<'_>) -> io::Result<()> {
         let mut at = self.begin_peer(&wanted.public_key, peer::REPLACE_ALLOWED_IPS)?;
-        if let Some(extras) = extras {
-            if let Some(key) = &extras.preshared_key {
-                self.message.attribute(peer::PRESHARED_KEY, key.expose_bytes());
-            }
-            if let Some(endpoint) = extras.endpoint {
-                self.message.attribute(peer::ENDPOINT, &socket_bytes(endpoint));
-            }
-            if let Some(seconds) = extras.keepalive {
-                self.message.attribute(peer::KEEPALIVE, &seconds.to_ne_bytes());
-            }
+        if let Some(key) = said.preshared {
+            self.message.attribute(peer::PRESHARED_KEY, key);
+        }
+        if let Some(endpoint) = said.endpoint {
+            self.message.attribute(peer::ENDPOINT, &socket_bytes(endpoint));
+        }
+        if let Some(seconds) = said.keepalive {
+            self.message.attribute(peer::KEEPALIVE, &seconds.to_ne_bytes());
         }
         let mut list = self.message.nest(peer::ALLOWED_IPS);
         for net in wanted.allowed_ips() {
@@ -332,28 +335,11 @@ fn interface_name(message: &mut Message, name: &InterfaceName) {
     message.attribute(device::IFNAME, &bytes);
 }
 
-fn socket_bytes(address: SocketAddr) -> Vec<u8> {
-    let family = if address.is_ipv4() { AF_INET } else { AF_INET6 };
-    let mut bytes = family.to_ne_bytes().to_vec();
-    bytes.extend_from_slice(&address.port().to_be_bytes());
-    match address {
-        SocketAddr::V4(v4) => {
-            bytes.extend_from_slice(&v4.ip().octets());
-            bytes.extend_from_slice(&[0; 8]);
-        }
-        SocketAddr::V6(v6) => {
-            bytes.extend_from_slice(&v6.flowinfo().to_be_bytes());
-            bytes.extend_from_slice(&v6.ip().octets());
-            bytes.extend_from_slice(&v6.scope_id().to_ne_bytes());
-        }
-    }
-    bytes
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::PresharedKey;
+    use crate::model::plan::PeerExtras;
+    use std::net::Ipv4Addr;
 
     fn name() -> InterfaceName {
         "wg0".parse().expect("name")
@@ -400,7 +386,7 @@ mod tests {
         let all = messages(|change| {
             change.set(device::LISTEN_PORT, &7_u16.to_ne_bytes());
             for n in 0..2000 {
-                change.add(&WantedPeer::new(key(n), ip(n)), None).expect("added");
+                change.add(&WantedPeer::new(key(n), ip(n)), &Said::default()).expect("added");
             }
         });
         assert!(all.len() > 1 && all.iter().all(|m| m.len() <= ROOM), "{} messages", all.len());
@@ -420,7 +406,7 @@ mod tests {
         wanted.wider =
             (0..3000).map(|n| IpNet::from(IpAddr::from(Ipv4Addr::from(0x0b00_0000 + n)))).collect();
         wanted.wider.push("fd00::/64".parse().expect("net"));
-        let all = messages(|change| change.add(&wanted, None).expect("added"));
+        let all = messages(|change| change.add(&wanted, &Said::default()).expect("added"));
         assert!(all.len() > 2);
         let peers = shown(&all).peers;
         assert_eq!(peers.len(), 1);
@@ -444,14 +430,18 @@ mod tests {
         let preshared = PresharedKey::from_base64("AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=").ok();
         let wanted = WantedPeer::new(PublicKey::from_bytes([1; 32]), Ipv4Addr::new(10, 0, 0, 2));
         for endpoint in ["203.0.113.9:51820", "[2001:db8::1]:7"] {
-            let endpoint = endpoint.parse().ok();
-            let extras = PeerExtras { endpoint, keepalive: Some(25), preshared_key: None };
-            let all = messages(|change| change.add(&wanted, Some(&extras)).expect("added"));
-            assert_eq!(shown(&all).peers[0].endpoint, endpoint);
+            let said = Said { endpoint: endpoint.parse().ok(), keepalive: Some(25), preshared: None };
+            let all = messages(|change| change.add(&wanted, &said).expect("added"));
+            let peer = &shown(&all).peers[0];
+            assert_eq!((peer.endpoint, peer.keepalive, peer.preshared), (said.endpoint, 25, None));
         }
+        let digest = preshared.as_ref().and_then(PresharedKey::digest);
         let extras = PeerExtras { preshared_key: preshared, ..PeerExtras::default() };
-        let all = messages(|change| change.add(&wanted, Some(&extras)).expect("added"));
-        assert!(all[0].windows(32).any(|w| w == [1; 32]) && all[0].windows(2).any(|w| w == [36, 0]));
+        let all = messages(|change| change.add(&wanted, &wanted.said(Some(&extras))).expect("added"));
+        assert!(digest.is_some() && shown(&all).peers[0].preshared == digest);
+        let none = WantedPeer { clear_preshared: true, ..wanted.clone() };
+        let all = messages(|change| change.add(&none, &none.said(Some(&extras))).expect("added"));
+        assert!(shown(&all).peers[0].preshared.is_none() && all[0].windows(32).any(|w| w == [0; 32]));
         let gone = messages(|change| change.remove(&wanted.public_key).expect("removed"));
         assert!(gone[0].windows(4).any(|w| w == peer::REMOVE.to_ne_bytes()));
     }

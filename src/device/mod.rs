@@ -13,6 +13,7 @@ mod link;
 mod netlink;
 mod owned;
 mod route;
+mod sockaddr;
 mod uapi;
 mod userspace;
 mod wireguard;
@@ -24,13 +25,13 @@ pub use wireguard::SystemDevices;
 use crate::{
     fsx,
     model::{
-        InterfaceName, LiveInterface, PrivateKey, PublicKey,
+        InterfaceName, LiveInterface, PresharedKey, PrivateKey, PublicKey,
         plan::{Extras, Plan},
     },
 };
 use ipnet::IpNet;
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
     io,
     net::{Ipv4Addr, SocketAddr},
     path::PathBuf,
@@ -74,6 +75,13 @@ pub trait Device {
     fn peek(&mut self) -> Result<Option<LiveInterface>, DeviceError> {
         self.read()
     }
+
+    /// Reads the preshared keys themselves. A reading holds their digests only, which is enough for
+    /// all but taking a peer over.
+    ///
+    /// # Errors
+    /// As [`Device::read`].
+    fn preshared_keys(&mut self) -> Result<Secrets, DeviceError>;
 
     /// Does what the plan says. The private key is needed where the plan sets it; peers that are
     /// set get what `extras` has of them.
@@ -128,6 +136,9 @@ pub trait Device {
     /// [`DeviceError::NoKernel`] or [`DeviceError::NoProgram`] if nobody can.
     fn carrier(&self) -> Result<String, DeviceError>;
 }
+
+/// Preshared keys by the public keys of their peers.
+pub type Secrets = HashMap<PublicKey, PresharedKey>;
 
 /// What an [`Device::apply`] did that people should hear of.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -4,7 +4,7 @@
 //! another's. A blank interface, as a crash between two steps of `up` leaves it, is this hub's to
 //! finish. Who opens a device for a hub gets this one, so that no command can forget to ask.
 
-use super::{Applied, Device, DeviceError};
+use super::{Applied, Device, DeviceError, Secrets};
 use crate::model::{
     InterfaceName, LiveInterface, PrivateKey, PublicKey,
     plan::{Extras, Plan},
@@ -60,6 +60,11 @@ impl Device for OwnedDevice {
             Some(live) if !live.is_of(&self.hub) => self.read(),
             own => Ok(own),
         }
+    }
+
+    fn preshared_keys(&mut self) -> Result<Secrets, DeviceError> {
+        self.peek()?;
+        self.device.preshared_keys()
     }
 
     fn apply(

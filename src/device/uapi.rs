@@ -1,10 +1,11 @@
 //! Reading a userspace `WireGuard` through its control socket, line by line as it answers.
 
 use super::{
+    Secrets,
     kernel::{Extent, Seen},
     userspace::{connect, no_answer},
 };
-use crate::model::{InterfaceName, LivePeer, PrivateKey, PublicKey};
+use crate::model::{InterfaceName, LivePeer, PresharedKey, PrivateKey, PublicKey};
 use jiff::Timestamp;
 use std::io::{self, BufRead, BufReader, Write};
 use zeroize::{Zeroize, Zeroizing};
@@ -40,6 +41,39 @@ fn ask(name: &InterfaceName, extent: Extent) -> io::Result<Answer> {
     answer.map_err(no_answer)
 }
 
+/// Reads the preshared keys of all peers that have one.
+///
+/// # Errors
+/// As [`read`].
+pub(super) fn preshared_keys(name: &InterfaceName) -> io::Result<Secrets> {
+    let mut socket = connect(name)?;
+    let answer = socket.write_all(b"get=1\n\n").map(|()| BufReader::with_capacity(64 * 1024, socket));
+    answer.and_then(secrets).map_err(no_answer)
+}
+
+/// The preshared keys of an answer.
+fn secrets(mut answer: impl BufRead) -> io::Result<Secrets> {
+    let (mut all, mut peer) = (Secrets::new(), None);
+    let mut line = Zeroizing::new(Vec::with_capacity(256));
+    loop {
+        line.clear();
+        if answer.read_until(b'\n', &mut line)? == 0 {
+            return Err(broken());
+        }
+        let text = std::str::from_utf8(&line).map_err(|_| broken())?.trim_end_matches('\n');
+        match text.split_once('=') {
+            None if text.is_empty() => return Ok(all),
+            None => return Err(broken()),
+            Some(("public_key", value)) => peer = hex(value).map(PublicKey::from_bytes),
+            Some(("preshared_key", value)) => {
+                let key = PresharedKey::from_random(Zeroizing::new(hex(value).ok_or_else(broken)?));
+                all.extend(peer.zip(Some(key).filter(|key| key.digest().is_some())));
+            }
+            Some(_) => {}
+        }
+    }
+}
+
 /// Takes an answer in, up to the empty line at its end, or to its first peer.
 fn parse(mut answer: impl BufRead, extent: Extent) -> io::Result<Answer> {
     let mut heard = Answer::default();
@@ -59,7 +93,7 @@ fn parse(mut answer: impl BufRead, extent: Extent) -> io::Result<Answer> {
         let text = std::str::from_utf8(text).map_err(|_| broken())?;
         let (key, value) = text.split_once('=').ok_or_else(broken)?;
         hear(&mut heard, key, value)?;
-        if key == "private_key" {
+        if key == "private_key" || key == "preshared_key" {
             line.zeroize();
         }
         if extent == Extent::Head && !heard.seen.peers.is_empty() {
@@ -82,14 +116,7 @@ fn hear(heard: &mut Answer, key: &str, value: &str) -> io::Result<()> {
             let number = value.parse::<i32>().map_err(|_| broken())?;
             return Err(io::Error::from_raw_os_error(number.saturating_abs()));
         }
-        "public_key" => seen.peers.push(LivePeer {
-            public_key: PublicKey::from_bytes(hex(value).ok_or_else(broken)?),
-            allowed_ips: Vec::new(),
-            endpoint: None,
-            last_handshake: None,
-            rx_bytes: 0,
-            tx_bytes: 0,
-        }),
+        "public_key" => seen.peers.push(LivePeer::new(PublicKey::from_bytes(hex(value).ok_or_else(broken)?))),
         _ => {
             if let Some(peer) = seen.peers.last_mut() {
                 return hear_peer(peer, key, value).ok_or_else(broken);
@@ -104,6 +131,8 @@ fn hear(heard: &mut Answer, key: &str, value: &str) -> io::Result<()> {
 fn hear_peer(peer: &mut LivePeer, key: &str, value: &str) -> Option<()> {
     match key {
         "allowed_ip" => peer.allowed_ips.push(value.parse().ok()?),
+        "preshared_key" => peer.preshared = PresharedKey::from_random(Zeroizing::new(hex(value)?)).digest(),
+        "persistent_keepalive_interval" => peer.keepalive = value.parse().ok()?,
         "endpoint" => peer.endpoint = Some(value.parse().ok()?),
         "rx_bytes" => peer.rx_bytes = value.parse().ok()?,
         "tx_bytes" => peer.tx_bytes = value.parse().ok()?,
@@ -165,6 +194,7 @@ mod tests {
         let p = &seen.peers[0];
         assert_eq!(*p.public_key.as_bytes(), [0x11; 32]);
         assert_eq!((p.rx_bytes, p.tx_bytes, p.allowed_ips.len()), (5, 6, 2));
+        assert_eq!((p.preshared, p.keepalive), (None, 25));
         assert_eq!(p.endpoint, "[2001:db8::1]:7".parse().ok());
         assert_eq!(p.last_handshake.map(Timestamp::as_second), Some(1_700_000_000));
         assert_eq!((seen.peers[1].last_handshake, seen.peers[1].endpoint), (None, None));

@@ -153,18 +153,16 @@ pub(super) fn configure(
         for net in peer.allowed_ips() {
             let _ = writeln!(request, "allowed_ip={net}");
         }
-        let Some(extra) = extras.get(&peer.public_key) else {
-            continue;
-        };
-        if let Some(key) = &extra.preshared_key {
+        let said = peer.said(extras.get(&peer.public_key));
+        if let Some(key) = said.preshared {
             request.push_str("preshared_key=");
-            hex(&mut request, key.expose_bytes());
+            hex(&mut request, key);
             request.push('\n');
         }
-        if let Some(endpoint) = extra.endpoint {
+        if let Some(endpoint) = said.endpoint {
             let _ = writeln!(request, "endpoint={endpoint}");
         }
-        if let Some(seconds) = extra.keepalive {
+        if let Some(seconds) = said.keepalive {
             let _ = writeln!(request, "persistent_keepalive_interval={seconds}");
         }
     }

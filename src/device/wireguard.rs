@@ -3,7 +3,9 @@
 //! wireguard-control makes it in the kernel. Peers go past that library, which opens a socket and
 //! looks the family up for each message and clones what it hears: with 100,000 of them that was most of the time.
 
-use super::{Applied, Carrier, Device, DeviceError, Devices, failure, kernel, link, route, uapi, userspace};
+use super::{
+    Applied, Carrier, Device, DeviceError, Devices, Secrets, failure, kernel, link, route, uapi, userspace,
+};
 use crate::model::{
     InterfaceName, LiveInterface, PrivateKey,
     plan::{Extras, Plan},
@@ -183,7 +185,7 @@ impl SystemDevice {
             link::add_address(index, *address).map_err(self.fail("give an address to"))?;
         }
         let computed = || {
-            let endpoints = plan.set_peers.iter().filter_map(|p| extras.get(&p.public_key)?.endpoint);
+            let endpoints = plan.set_peers.iter().filter_map(|p| p.said(extras.get(&p.public_key)).endpoint);
             route::computed_mtu(endpoints.map(|e| e.ip()))
         };
         if let Some(mtu) = plan.set_mtu.or_else(|| plan.create.then(computed)) {
@@ -221,6 +223,14 @@ impl Device for SystemDevice {
 
     fn read(&mut self) -> Result<Option<LiveInterface>, DeviceError> {
         self.look(kernel::Extent::Whole)
+    }
+
+    fn preshared_keys(&mut self) -> Result<Secrets, DeviceError> {
+        match self.locate()? {
+            None => Ok(Secrets::new()),
+            Some((_, Backend::Kernel)) => kernel::preshared_keys(&self.name).map_err(self.fail("read")),
+            Some((_, Backend::Userspace)) => uapi::preshared_keys(&self.name).map_err(self.fail("read")),
+        }
     }
 
     fn peek(&mut self) -> Result<Option<LiveInterface>, DeviceError> {

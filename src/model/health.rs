@@ -175,12 +175,10 @@ mod tests {
 
     fn live(handshake: Option<i64>) -> LivePeer {
         LivePeer {
-            public_key: crate::model::PublicKey::from_bytes([1; 32]),
-            allowed_ips: Vec::new(),
-            endpoint: None,
             last_handshake: handshake.map(at),
             rx_bytes: 5,
             tx_bytes: 6,
+            ..LivePeer::new(crate::model::PublicKey::from_bytes([1; 32]))
         }
     }
 

@@ -1,6 +1,6 @@
 //! What is seen on a `WireGuard` interface at one moment.
 
-use super::{Invalid, PublicKey};
+use super::{Invalid, PresharedDigest, PublicKey};
 use ipnet::IpNet;
 use jiff::Timestamp;
 use std::{fmt, net::SocketAddr, str::FromStr};
@@ -50,7 +50,11 @@ pub struct LivePeer {
     pub public_key: PublicKey,
     /// Source addresses accepted from it.
     pub allowed_ips: Vec<IpNet>,
-    /// Where its last packet came from.
+    /// The digest of its preshared key, if it has one.
+    pub preshared: Option<PresharedDigest>,
+    /// Persistent keepalive in seconds; 0 is off.
+    pub keepalive: u16,
+    /// Where its last packet came from, or where it was said to be.
     pub endpoint: Option<SocketAddr>,
     /// When the last handshake was completed; `None` if there never was one.
     pub last_handshake: Option<Timestamp>,
@@ -58,6 +62,22 @@ pub struct LivePeer {
     pub rx_bytes: u64,
     /// Bytes sent to it.
     pub tx_bytes: u64,
+}
+
+impl LivePeer {
+    /// A peer of which nothing else is known.
+    pub const fn new(public_key: PublicKey) -> Self {
+        Self {
+            public_key,
+            allowed_ips: Vec::new(),
+            preshared: None,
+            keepalive: 0,
+            endpoint: None,
+            last_handshake: None,
+            rx_bytes: 0,
+            tx_bytes: 0,
+        }
+    }
 }
 
 /// The whole interface at one moment.

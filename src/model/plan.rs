@@ -3,7 +3,10 @@
 //! `up`, `sync` and their dry runs all show and apply the same [`Plan`], so what is printed is
 //! what is done. Peers that already are as wanted are not part of it: their sessions survive.
 
-use super::{LinkSettings, LiveInterface, PresharedKey, PublicKey, Route, Table};
+use super::{
+    LinkSettings, LiveInterface, LivePeer, PeerSettings, Preshared, PresharedKey, PublicKey, Route, Table,
+    key::KEY_LEN,
+};
 use ipnet::IpNet;
 use std::{
     collections::{HashMap, HashSet},
@@ -22,17 +25,75 @@ pub struct WantedPeer {
     pub wider: Vec<IpNet>,
     /// Whether it has a preshared key. The key itself is in the [`Extras`] of whoever sets the peer.
     pub preshared: bool,
+    /// What else is said of it.
+    pub settings: PeerSettings,
+    /// Where the peer is dialled, if it is set anew.
+    pub dial: Option<SocketAddr>,
+    /// Whether a preshared key that is there has to go.
+    pub clear_preshared: bool,
 }
 
 impl WantedPeer {
     /// A peer that speaks for itself only.
     pub fn new(public_key: PublicKey, vpn_ip: Ipv4Addr) -> Self {
-        Self { public_key, vpn_ip: Some(vpn_ip), wider: Vec::new(), preshared: false }
+        Self { vpn_ip: Some(vpn_ip), ..Self::pending(public_key, false) }
     }
 
     /// A next key, which may speak for nobody yet.
     pub fn pending(public_key: PublicKey, preshared: bool) -> Self {
-        Self { public_key, vpn_ip: None, wider: Vec::new(), preshared }
+        Self {
+            public_key,
+            vpn_ip: None,
+            wider: Vec::new(),
+            preshared,
+            settings: PeerSettings::default(),
+            dial: None,
+            clear_preshared: false,
+        }
+    }
+
+    /// As it is set where it is not there yet: the hub dials it if it knows where.
+    #[must_use]
+    pub fn anew(mut self) -> Self {
+        self.dial = self.settings.address();
+        self
+    }
+
+    /// Whether a peer on the interface is as this one is wanted.
+    pub fn is_met_by(&self, live: &LivePeer) -> bool {
+        self.has_exactly(&live.allowed_ips)
+            && self.settings.are_met_by(live)
+            // Of a peer from an older store it is known that it has a key, but not which.
+            && (!self.preshared || live.preshared.is_some())
+    }
+
+    /// The change that makes a peer on the interface so. One that roams is left where it is.
+    fn change_of(&self, live: &LivePeer) -> Self {
+        let mut change = self.clone();
+        change.clear_preshared = self.settings.preshared == Preshared::None && live.preshared.is_some();
+        if self.settings.is_to_be_dialled(live) {
+            change = change.anew();
+        }
+        change
+    }
+
+    /// What the interface is told of the peer besides its allowed IPs.
+    pub fn said<'a>(&self, extras: Option<&'a PeerExtras>) -> Said<'a> {
+        let nothing = &[0; KEY_LEN];
+        let key = extras.and_then(|e| e.preshared_key.as_ref()).map(PresharedKey::expose_bytes);
+        Said {
+            preshared: if self.clear_preshared {
+                Some(nothing)
+            } else {
+                key.filter(|_| self.settings.preshared != Preshared::None)
+            },
+            // Only a peer of an older store has it nowhere but in the conf.
+            endpoint: self.dial.or_else(|| {
+                let old = self.settings.preshared == Preshared::Unknown;
+                extras.filter(|_| old).and_then(|e| e.endpoint.as_deref()?.parse().ok())
+            }),
+            keepalive: self.settings.keepalive.or(extras.and_then(|e| e.keepalive)),
+        }
     }
 
     /// All its allowed IPs, its own address first.
@@ -55,9 +116,9 @@ impl WantedPeer {
 pub struct PeerExtras {
     /// Without it the peer's handshakes fail.
     pub preshared_key: Option<PresharedKey>,
-    /// Where the hub dials the peer.
-    pub endpoint: Option<SocketAddr>,
-    /// Persistent keepalive in seconds.
+    /// Where the hub dials the peer: an address or a name, with a port.
+    pub endpoint: Option<String>,
+    /// Persistent keepalive in seconds, 0 for off.
     pub keepalive: Option<u16>,
 }
 
@@ -66,6 +127,17 @@ impl PeerExtras {
     pub fn is_empty(&self) -> bool {
         self.preshared_key.is_none() && self.endpoint.is_none() && self.keepalive.is_none()
     }
+}
+
+/// What the interface is told of a peer besides its allowed IPs; of the rest it keeps what it has.
+#[derive(Default)]
+pub struct Said<'a> {
+    /// The preshared key; all zero takes away the one that is there.
+    pub preshared: Option<&'a [u8; KEY_LEN]>,
+    /// Where the hub dials the peer.
+    pub endpoint: Option<SocketAddr>,
+    /// Persistent keepalive in seconds; 0 is off.
+    pub keepalive: Option<u16>,
 }
 
 /// The peers of which something more is said.
@@ -219,19 +291,20 @@ pub fn diff(wanted: &Wanted, live: Option<&LiveInterface>) -> Plan {
             set_mtu: wanted.link.mtu,
             add_addresses: wanted.link.addresses.clone(),
             bring_up: true,
-            set_peers: wanted.peers.clone(),
+            set_peers: wanted.peers.iter().cloned().map(WantedPeer::anew).collect(),
             ..Plan::default()
         }
         .with_routes(&wanted.link);
     };
     let mut plan = diff_interface(wanted, live);
-    let present: HashMap<&PublicKey, &[IpNet]> =
-        live.peers.iter().map(|p| (&p.public_key, p.allowed_ips.as_slice())).collect();
+    let present: HashMap<&PublicKey, &LivePeer> = live.peers.iter().map(|p| (&p.public_key, p)).collect();
     let mut wanted_keys = HashSet::with_capacity(wanted.peers.len());
     for peer in &wanted.peers {
         wanted_keys.insert(peer.public_key);
-        if !present.get(&peer.public_key).is_some_and(|allowed| peer.has_exactly(allowed)) {
-            plan.set_peers.push(peer.clone());
+        match present.get(&peer.public_key) {
+            Some(live) if peer.is_met_by(live) => {}
+            Some(live) => plan.set_peers.push(peer.change_of(live)),
+            None => plan.set_peers.push(peer.clone().anew()),
         }
     }
     for peer in &live.peers {
@@ -279,7 +352,6 @@ pub fn missing_routes(link: &LinkSettings, needed: Vec<Route>, there: &[IpNet]) 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::LivePeer;
 
     fn key(n: u8) -> PublicKey {
         PublicKey::from_bytes([n; 32])
@@ -291,12 +363,8 @@ mod tests {
 
     fn live_peer(n: u8, allowed: &[&str]) -> LivePeer {
         LivePeer {
-            public_key: key(n),
             allowed_ips: allowed.iter().map(|a| a.parse().expect("net")).collect(),
-            endpoint: None,
-            last_handshake: None,
-            rx_bytes: 0,
-            tx_bytes: 0,
+            ..LivePeer::new(key(n))
         }
     }
 

@@ -60,14 +60,7 @@ mod tests {
     }
 
     fn peer(n: u8, handshake: Option<i64>) -> LivePeer {
-        LivePeer {
-            public_key: key(n),
-            allowed_ips: Vec::new(),
-            endpoint: None,
-            last_handshake: handshake.map(at),
-            rx_bytes: 0,
-            tx_bytes: 0,
-        }
+        LivePeer { last_handshake: handshake.map(at), ..LivePeer::new(key(n)) }
     }
 
     fn rotating() -> Location {

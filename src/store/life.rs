@@ -1,7 +1,7 @@
 //! The life of a peer: rows for its next key and address, and what becomes of the old ones.
 
-use super::{Change, NewPeer, Store, StoreError, locations::parsed};
-use crate::model::{KeyMode, Location, LocationName, PublicKey};
+use super::{Change, NewPeer, Store, StoreError, locations::parsed, wanted::recorded};
+use crate::model::{KeyMode, Location, LocationName, Preshared, PresharedDigest, PublicKey};
 use jiff::Timestamp;
 use rusqlite::OptionalExtension;
 use std::net::Ipv4Addr;
@@ -72,8 +72,9 @@ impl Change<'_> {
         self.touch(name, now)?;
         self.unretire(&next.public_key)?;
         self.prepare_cached(
-            "INSERT INTO pending_key (location_id, public_key, sealed_key, sealed_preshared, key_mode, since)
-             SELECT id, ?2, ?3, ?4, ?5, ?6 FROM location WHERE name = ?1",
+            "INSERT INTO pending_key (location_id, public_key, sealed_key, sealed_preshared, key_mode, since,
+                                      preshared_digest)
+             SELECT id, ?2, ?3, ?4, ?5, ?6, ?7 FROM location WHERE name = ?1",
         )?
         .execute((
             name.as_str(),
@@ -82,6 +83,7 @@ impl Change<'_> {
             next.sealed_preshared,
             next.key_mode.as_str(),
             now.as_second(),
+            recorded(&next.settings.preshared),
         ))?;
         Ok(())
     }
@@ -97,7 +99,7 @@ impl Change<'_> {
         let id = self.id(&location.name)?;
         let row = self.query_row(
             "DELETE FROM pending_key WHERE location_id = ?1
-             RETURNING public_key, sealed_key, sealed_preshared, key_mode, since",
+             RETURNING public_key, sealed_key, sealed_preshared, key_mode, since, preshared_digest",
             [id],
             |r| {
                 Ok((
@@ -106,17 +108,19 @@ impl Change<'_> {
                     r.get::<_, Option<Vec<u8>>>(2)?,
                     r.get::<_, String>(3)?,
                     r.get::<_, i64>(4)?,
+                    r.get::<_, Option<Vec<u8>>>(5)?,
                 ))
             },
         )?;
-        let (key, sealed, preshared, mode, since) = row;
+        let (key, sealed, preshared, mode, since, digest) = row;
         if let Some(old) = location.public_key {
             self.retire(&old, now)?;
         }
         self.execute(
-            "UPDATE peer SET public_key = ?2, sealed_key = ?3, sealed_preshared = ?4, provisioned_at = ?5
+            "UPDATE peer SET public_key = ?2, sealed_key = ?3, sealed_preshared = ?4, provisioned_at = ?5,
+                             preshared_digest = ?6
               WHERE location_id = ?1",
-            (id, key, sealed, preshared, since),
+            (id, key, sealed, preshared, since, digest),
         )?;
         self.execute("UPDATE location SET key_mode = ?2 WHERE id = ?1", (id, mode))?;
         Ok(())
@@ -157,10 +161,15 @@ impl Change<'_> {
     ///
     /// # Errors
     /// [`StoreError`] if writing fails.
-    pub fn keep_preshared(&self, name: &LocationName, sealed: &[u8]) -> Result<(), StoreError> {
+    pub fn keep_preshared(
+        &self,
+        name: &LocationName,
+        sealed: &[u8],
+        digest: Option<PresharedDigest>,
+    ) -> Result<(), StoreError> {
         self.execute(
-            "UPDATE peer SET sealed_preshared = ?2 WHERE location_id = ?1",
-            (self.id(name)?, sealed),
+            "UPDATE peer SET sealed_preshared = ?2, preshared_digest = ?3 WHERE location_id = ?1",
+            (self.id(name)?, sealed, recorded(&Preshared::of(digest))),
         )?;
         Ok(())
     }

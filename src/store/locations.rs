@@ -1,8 +1,9 @@
 //! Locations and peers: rows to model and back.
 
-use super::{Change, Store, StoreError};
+use super::{Change, Store, StoreError, wanted::recorded};
 use crate::model::{
-    Description, KeyMode, Location, LocationName, Move, Org, PublicKey, Reading, Rotation, Scope, Tags,
+    Description, KeyMode, Location, LocationName, Move, Org, PeerSettings, PublicKey, Reading, Rotation,
+    Scope, Tags,
 };
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, types::Type};
@@ -19,6 +20,8 @@ pub struct NewPeer<'a> {
     pub sealed_preshared: Option<&'a [u8]>,
     /// Where the private key lives.
     pub key_mode: KeyMode,
+    /// What else is said of it.
+    pub settings: PeerSettings,
 }
 
 /// What is changed of what is said of a location; `None` leaves a value as it is.
@@ -192,8 +195,9 @@ impl Change<'_> {
         .execute((name.as_str(), u32::from(vpn_ip), peer.key_mode.as_str(), now.as_second()))?;
         self.unretire(&peer.public_key)?;
         self.prepare_cached(
-            "INSERT INTO peer (location_id, public_key, sealed_key, sealed_preshared, provisioned_at)
-             SELECT id, ?2, ?3, ?4, ?5 FROM location WHERE name = ?1",
+            "INSERT INTO peer (location_id, public_key, sealed_key, sealed_preshared, provisioned_at,
+                               preshared_digest, keepalive, endpoint)
+             SELECT id, ?2, ?3, ?4, ?5, ?6, ?7, ?8 FROM location WHERE name = ?1",
         )?
         .execute((
             name.as_str(),
@@ -201,6 +205,9 @@ impl Change<'_> {
             peer.sealed_key,
             peer.sealed_preshared,
             now.as_second(),
+            recorded(&peer.settings.preshared),
+            peer.settings.keepalive,
+            &peer.settings.endpoint,
         ))?;
         Ok(())
     }

@@ -18,6 +18,7 @@ const STEPS: &[&str] = &[
     include_str!("schema/005_scale.sql"),
     include_str!("schema/006_clock.sql"),
     include_str!("schema/007_addresses.sql"),
+    include_str!("schema/008_peer_settings.sql"),
 ];
 
 /// The first version that knows [`ranges`] apart from the text of a peer.

@@ -80,15 +80,15 @@ impl Store {
         let mut rows = query.query([])?;
         let mut all = Vec::new();
         while let Some(r) = rows.next()? {
-            let last = match r.get::<_, Option<bool>>(10)? {
+            let last = match r.get::<_, Option<bool>>(13)? {
                 None => None,
                 Some(is_online) => Some(Reading {
-                    last_handshake: r.get::<_, Option<i64>>(6)?.map(|t| second(6, t)).transpose()?,
-                    endpoint: r.get(7)?,
-                    rx_bytes: r.get::<_, i64>(8)?.unsigned_abs(),
-                    tx_bytes: r.get::<_, i64>(9)?.unsigned_abs(),
+                    last_handshake: r.get::<_, Option<i64>>(9)?.map(|t| second(9, t)).transpose()?,
+                    endpoint: r.get(10)?,
+                    rx_bytes: r.get::<_, i64>(11)?.unsigned_abs(),
+                    tx_bytes: r.get::<_, i64>(12)?.unsigned_abs(),
                     is_online,
-                    is_unknown: is_unknown(r, 11)?,
+                    is_unknown: is_unknown(r, 14)?,
                 }),
             };
             all.push(Watched {
@@ -202,15 +202,15 @@ fn signed(bytes: u64) -> i64 {
 
 /// What stands beside the reading; `None` where none was written since there is a history.
 fn record(r: &Row<'_>) -> rusqlite::Result<Option<Record>> {
-    let Some(at) = r.get::<_, Option<i64>>(12)? else {
+    let Some(at) = r.get::<_, Option<i64>>(15)? else {
         return Ok(None);
     };
     Ok(Some(Record {
-        state: state(11, r.get(11)?)?,
-        since: second(12, at)?,
-        announced: state(13, r.get(13)?)?,
-        pending: r.get(14)?,
-        rx_total: r.get::<_, i64>(15)?.unsigned_abs(),
-        tx_total: r.get::<_, i64>(16)?.unsigned_abs(),
+        state: state(14, r.get(14)?)?,
+        since: second(15, at)?,
+        announced: state(16, r.get(16)?)?,
+        pending: r.get(17)?,
+        rx_total: r.get::<_, i64>(18)?.unsigned_abs(),
+        tx_total: r.get::<_, i64>(19)?.unsigned_abs(),
     }))
 }

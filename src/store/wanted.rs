@@ -4,7 +4,7 @@ use super::{
     Store, StoreError,
     locations::{conversion, parsed},
 };
-use crate::model::{LocationName, PublicKey, plan::WantedPeer};
+use crate::model::{LocationName, PeerSettings, Preshared, PresharedDigest, PublicKey, plan::WantedPeer};
 use ipnet::IpNet;
 use rusqlite::{Connection, OptionalExtension, Row, types::Type};
 use std::{
@@ -14,7 +14,8 @@ use std::{
 
 /// The beginning of a query whose rows [`Pending`] completes to peers.
 pub(super) const COLUMNS: &str =
-    "SELECT l.id, l.name, p.public_key, l.vpn_ip, p.wider_allowed, p.sealed_preshared IS NOT NULL";
+    "SELECT l.id, l.name, p.public_key, l.vpn_ip, p.wider_allowed, p.sealed_preshared IS NOT NULL,
+            p.preshared_digest, p.keepalive, p.endpoint";
 
 /// What stands behind it.
 pub(super) const TABLES: &str = "FROM peer p JOIN location l ON l.id = p.location_id";
@@ -22,18 +23,19 @@ pub(super) const TABLES: &str = "FROM peer p JOIN location l ON l.id = p.locatio
 /// Next keys and addresses by the row numbers of their locations. There are few of them at any
 /// time: they are read at once instead of looked for beside each of a hundred thousand peers.
 pub(super) struct Pending {
-    keys: HashMap<i64, ([u8; 32], bool)>,
+    keys: HashMap<i64, ([u8; 32], bool, Preshared)>,
     addresses: HashMap<i64, Ipv4Addr>,
 }
 
 impl Pending {
     pub(super) fn read(conn: &Connection) -> rusqlite::Result<Self> {
         let mut keys = conn.prepare_cached(
-            "SELECT location_id, public_key, sealed_preshared IS NOT NULL FROM pending_key",
+            "SELECT location_id, public_key, sealed_preshared IS NOT NULL, preshared_digest FROM pending_key",
         )?;
         let mut addresses = conn.prepare_cached("SELECT location_id, vpn_ip FROM pending_address")?;
-        let keys =
-            keys.query_map([], |r| Ok((r.get(0)?, (r.get(1)?, r.get(2)?))))?.collect::<Result<_, _>>()?;
+        let keys = keys
+            .query_map([], |r| Ok((r.get(0)?, (r.get(1)?, r.get(2)?, preshared(r, 3)?))))?
+            .collect::<Result<_, _>>()?;
         let addresses = addresses
             .query_map([], |r| Ok((r.get(0)?, Ipv4Addr::from(r.get::<_, u32>(1)?))))?
             .collect::<Result<_, _>>()?;
@@ -57,10 +59,10 @@ impl Pending {
         // A peer that was moved into its own range has its address once.
         wider.retain(|net| *net != IpNet::from(IpAddr::V4(vpn_ip)));
         Ok(WantedPeer {
-            public_key: PublicKey::from_bytes(r.get(2)?),
             vpn_ip: Some(vpn_ip),
             wider,
-            preshared: r.get(5)?,
+            settings: PeerSettings { preshared: preshared(r, 6)?, keepalive: r.get(7)?, endpoint: r.get(8)? },
+            ..WantedPeer::pending(PublicKey::from_bytes(r.get(2)?), r.get(5)?)
         })
     }
 
@@ -70,7 +72,31 @@ impl Pending {
             return Ok(None);
         }
         let next = self.keys.get(&r.get(0)?);
-        Ok(next.map(|(key, preshared)| WantedPeer::pending(PublicKey::from_bytes(*key), *preshared)))
+        Ok(next.map(|(key, has_one, preshared)| {
+            let settings = PeerSettings { preshared: *preshared, ..PeerSettings::default() };
+            WantedPeer { settings, ..WantedPeer::pending(PublicKey::from_bytes(*key), *has_one) }
+        }))
+    }
+}
+
+/// What is recorded of a preshared key in this column.
+fn preshared(r: &Row<'_>, column: usize) -> rusqlite::Result<Preshared> {
+    let Some(bytes) = r.get_ref(column)?.as_blob_or_null()? else {
+        return Ok(Preshared::Unknown);
+    };
+    if bytes.is_empty() {
+        return Ok(Preshared::None);
+    }
+    let digest = bytes.try_into().map_err(conversion(column, Type::Blob))?;
+    Ok(Preshared::Key(PresharedDigest::from_bytes(digest)))
+}
+
+/// The same as it is written.
+pub(super) fn recorded(preshared: &Preshared) -> Option<&[u8]> {
+    match preshared {
+        Preshared::Unknown => None,
+        Preshared::None => Some(&[]),
+        Preshared::Key(digest) => Some(digest.as_bytes()),
     }
 }
 

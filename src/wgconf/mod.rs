@@ -293,27 +293,30 @@ impl Conf {
     pub fn extras(&self) -> Extras {
         let mut all = Extras::new();
         for block in &self.blocks {
-            let mut found = PeerExtras::default();
-            for i in block.body() {
-                let Kind::Peer(setting) = self.lines[i].kind else { continue };
-                let value = parse::value(self.line(i));
-                match setting {
-                    Setting::PresharedKey => {
-                        let text = Zeroizing::new(values::text(value));
-                        found.preshared_key = PresharedKey::from_base64(&text).ok();
-                    }
-                    Setting::Endpoint => found.endpoint = values::socket(&values::text(value)),
-                    Setting::PersistentKeepalive => {
-                        found.keepalive = values::keepalive(&values::text(value)).filter(|&s| s > 0);
-                    }
-                    _ => {}
-                }
-            }
+            let found = self.extras_of(block);
             if !found.is_empty() {
                 all.insert(block.public_key, found);
             }
         }
         all
+    }
+
+    fn extras_of(&self, block: &Block) -> PeerExtras {
+        let mut found = PeerExtras::default();
+        for i in block.body() {
+            let Kind::Peer(setting) = self.lines[i].kind else { continue };
+            let value = parse::value(self.line(i));
+            match setting {
+                Setting::PresharedKey => {
+                    let text = Zeroizing::new(values::text(value));
+                    found.preshared_key = PresharedKey::from_base64(&text).ok();
+                }
+                Setting::Endpoint => found.endpoint = Some(values::endpoint_text(value)),
+                Setting::PersistentKeepalive => found.keepalive = values::keepalive(&values::text(value)),
+                _ => {}
+            }
+        }
+        found
     }
 
     /// The values of one key of `[Interface]`, as they are written.

@@ -4,7 +4,7 @@
 //! a name. Linear in the size of the file. It must not know where the wanted peers come from.
 
 use super::{Conf, ConfPeerWanted, Rewrite, Secrets, parse};
-use crate::model::PublicKey;
+use crate::model::{Preshared, PublicKey};
 use parse::{Block, Kind, Setting};
 use std::collections::{HashMap, HashSet};
 use zeroize::Zeroizing;
@@ -21,6 +21,14 @@ struct Faults {
     name: bool,
     allowed_ips: bool,
     preshared: bool,
+    keepalive: bool,
+    endpoint: bool,
+}
+
+impl Faults {
+    fn is_any(&self) -> bool {
+        self.name || self.allowed_ips || self.preshared || self.keepalive || self.endpoint
+    }
 }
 
 impl Conf {
@@ -59,8 +67,8 @@ impl Conf {
                 Some(&i) => {
                     present[i] = true;
                     match self.faults(block, &wanted[i], secrets) {
-                        Faults { name: false, allowed_ips: false, preshared: false } => Verdict::Keep,
-                        faults => Verdict::Correct(&wanted[i], faults),
+                        faults if faults.is_any() => Verdict::Correct(&wanted[i], faults),
+                        _ => Verdict::Keep,
                     }
                 }
                 None if retired.contains(&block.public_key) => Verdict::Remove,
@@ -93,6 +101,7 @@ impl Conf {
 
     fn faults(&self, block: &Block, wanted: &ConfPeerWanted, secrets: &Secrets) -> Faults {
         let mut names = block.body().filter_map(|i| self.friendly_name(i));
+        let (settings, there) = (&wanted.peer.settings, self.extras_of(block));
         // As WireGuard takes them: each once.
         let mut allowed: Vec<ipnet::IpNet> = self.allowed_ips(block).collect();
         allowed.sort_unstable();
@@ -100,8 +109,14 @@ impl Conf {
         Faults {
             name: !(names.next() == Some(wanted.name.as_str()) && names.next().is_none()),
             allowed_ips: !wanted.peer.has_exactly(&allowed),
-            preshared: secrets.contains_key(&block.public_key)
-                && !block.body().any(|i| self.lines[i].kind == Kind::Peer(Setting::PresharedKey)),
+            preshared: match settings.preshared {
+                Preshared::Unknown => {
+                    secrets.contains_key(&block.public_key) && there.preshared_key.is_none()
+                }
+                known => !known.is(there.preshared_key.and_then(|key| key.digest())),
+            },
+            keepalive: settings.keepalive.is_some_and(|seconds| seconds != there.keepalive.unwrap_or(0)),
+            endpoint: settings.endpoint.is_some() && settings.endpoint != there.endpoint,
         }
     }
 
@@ -159,6 +174,23 @@ pub fn appended(absent: &[ConfPeerWanted], secrets: &Secrets) -> Zeroizing<Vec<u
     out.text
 }
 
+/// What stands in the place of a wrong value; empty for nothing at all, `None` for a line that is right.
+/// A preshared key is written below the public one instead.
+fn replaced(kind: Kind, wanted: &ConfPeerWanted, faults: &Faults) -> Option<String> {
+    let settings = &wanted.peer.settings;
+    match kind {
+        Kind::Peer(Setting::PresharedKey) if faults.preshared => Some(String::new()),
+        Kind::Peer(Setting::Endpoint) if faults.endpoint => {
+            Some(settings.endpoint.clone().unwrap_or_default())
+        }
+        Kind::Peer(Setting::PersistentKeepalive) if faults.keepalive => {
+            let on = settings.keepalive.filter(|seconds| *seconds > 0);
+            Some(on.map(|seconds| seconds.to_string()).unwrap_or_default())
+        }
+        _ => None,
+    }
+}
+
 /// The value of a peer's `AllowedIPs` line.
 fn allowed_ips(wanted: &ConfPeerWanted) -> String {
     wanted.peer.allowed_ips().map(|net| net.to_string()).collect::<Vec<_>>().join(", ")
@@ -169,6 +201,10 @@ const PEER_MAX: usize = 256;
 
 /// The most that one allowed IP can take, in bytes.
 const NET_MAX: usize = 48;
+
+fn endpoint_len(p: &ConfPeerWanted) -> usize {
+    p.peer.settings.endpoint.as_ref().map_or(0, String::len)
+}
 
 /// The text being written, and which line of the old one was copied last.
 struct Writer<'a> {
@@ -187,7 +223,7 @@ impl<'a> Writer<'a> {
     ) -> Self {
         let crlf = conf.has_crlf();
         // Sized at once: a buffer that grows leaves the private key behind where it was.
-        let added: usize = peers.map(|p| PEER_MAX + p.peer.wider.len() * NET_MAX).sum();
+        let added: usize = peers.map(|p| PEER_MAX + p.peer.wider.len() * NET_MAX + endpoint_len(p)).sum();
         let size = conf.text.len() + added + conf.blocks.len() * 2;
         Self {
             conf,
@@ -227,7 +263,7 @@ impl<'a> Writer<'a> {
         if !named {
             self.insert(&name);
         }
-        let mut limited = false;
+        let (mut limited, mut written) = (false, Vec::new());
         for i in block.body() {
             let line = conf.line(i);
             if faults.name && conf.friendly_name(i).is_some() {
@@ -241,11 +277,30 @@ impl<'a> Writer<'a> {
                     self.copy_bytes(&parse::with_value(line, &allowed));
                     limited = true;
                 }
+            } else if let (Kind::Peer(setting), Some(value)) =
+                (conf.lines[i].kind, replaced(conf.lines[i].kind, wanted, faults))
+            {
+                if !value.is_empty() && !written.contains(&setting) {
+                    self.copy_bytes(&parse::with_value(line, &value));
+                    written.push(setting);
+                }
             } else {
                 self.copy_bytes(line);
             }
-            if i == block.key_line && faults.preshared {
-                self.preshared(&block.public_key);
+            if i == block.key_line {
+                if faults.preshared {
+                    self.preshared(&block.public_key);
+                }
+                for (setting, key) in
+                    [(Setting::Endpoint, "Endpoint"), (Setting::PersistentKeepalive, "PersistentKeepalive")]
+                {
+                    let value = replaced(Kind::Peer(setting), wanted, faults).filter(|v| !v.is_empty());
+                    if let Some(value) =
+                        value.filter(|_| !block.body().any(|i| conf.lines[i].kind == Kind::Peer(setting)))
+                    {
+                        self.insert(&format!("{key} = {value}"));
+                    }
+                }
             }
             if faults.allowed_ips && !has_allowed && !allowed.is_empty() && i == block.key_line {
                 self.insert(&format!("AllowedIPs = {allowed}"));
@@ -266,6 +321,13 @@ impl<'a> Writer<'a> {
         self.insert(&format!("# friendly_name = {}", peer.name));
         self.insert(&format!("PublicKey = {}", peer.peer.public_key));
         self.preshared(&peer.peer.public_key);
+        let settings = &peer.peer.settings;
+        if let Some(endpoint) = &settings.endpoint {
+            self.insert(&format!("Endpoint = {endpoint}"));
+        }
+        if let Some(seconds) = settings.keepalive.filter(|seconds| *seconds > 0) {
+            self.insert(&format!("PersistentKeepalive = {seconds}"));
+        }
         // None for a next key: it may shake hands and no more.
         let allowed = allowed_ips(peer);
         if !allowed.is_empty() {

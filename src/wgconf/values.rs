@@ -152,10 +152,12 @@ fn host_and_port(text: &str) -> Result<(&str, u16), &'static str> {
     Ok((host, port(after).map_err(|_| "has no port number up to 65535 after its colon")?))
 }
 
-/// The socket address of an endpoint that is one; a host name is none.
-pub(super) fn socket(text: &str) -> Option<SocketAddr> {
-    let (host, port) = host_and_port(text).ok()?;
-    Some(SocketAddr::new(host.parse().ok()?, port))
+/// An endpoint in one form, however it is written; a host name stays as it is.
+pub(super) fn endpoint_text(value: &[u8]) -> String {
+    let text = text(value);
+    let socket =
+        host_and_port(&text).ok().and_then(|(host, port)| Some(SocketAddr::new(host.parse().ok()?, port)));
+    socket.map_or(text, |socket| socket.to_string())
 }
 
 fn endpoint(text: &str) -> Result<(), Cow<'static, str>> {

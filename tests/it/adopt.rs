@@ -1,7 +1,9 @@
 //! `init --adopt`: a hub that already runs becomes ours, and nobody notices.
 
 use crate::support::Hub;
-use iwas_wg::model::{LiveInterface, LivePeer, PrivateKey, PublicKey, Route, link::MAIN_TABLE, plan::Plan};
+use iwas_wg::model::{
+    LiveInterface, LivePeer, PresharedKey, PrivateKey, PublicKey, Route, link::MAIN_TABLE, plan::Plan,
+};
 use serde_json::json;
 use std::fs;
 
@@ -13,12 +15,10 @@ fn key(n: u8) -> PublicKey {
 
 fn live_peer(n: u8, allowed: &[&str]) -> LivePeer {
     LivePeer {
-        public_key: key(n),
         allowed_ips: allowed.iter().map(|a| a.parse().expect("net")).collect(),
-        endpoint: None,
-        last_handshake: None,
         rx_bytes: 7,
         tx_bytes: 8,
+        ..LivePeer::new(key(n))
     }
 }
 
@@ -59,9 +59,9 @@ fn running() -> Hub {
         addresses: ["10.8.0.254/24", "fd00::1/64"].iter().map(|a| a.parse().expect("net")).collect(),
         age_seconds: Some(86_400),
         peers: vec![
-            live_peer(2, &["10.8.0.2/32"]),
+            LivePeer { keepalive: 25, ..live_peer(2, &["10.8.0.2/32"]) },
             live_peer(7, &["192.168.7.0/24", "10.8.0.7/32"]),
-            live_peer(9, &["10.8.0.9/32"]),
+            LivePeer { endpoint: "203.0.113.1:1".parse().ok(), ..live_peer(9, &["10.8.0.9/32"]) },
             live_peer(50, &["172.16.0.0/12"]),
             live_peer(33, &["10.8.0.33/32"]),
         ],
@@ -190,6 +190,9 @@ fn showconf_and_dsnet_are_read_too() {
     });
     let file = hub.path("dsnetconfig.json");
     fs::write(&file, dsnet.to_string()).expect("file");
+    let preshared = PresharedKey::from_base64(HUB_KEY).unwrap_or_else(|e| panic!("{e}"));
+    hub.device().interface.as_mut().expect("interface").peers[0].preshared = preshared.digest();
+    hub.device().preshared_keys.insert(key(2), *preshared.expose_bytes());
     let report = hub.run(&["--json", "init", "--adopt", "--from", file.to_str().expect("path")]).ok().json();
     assert_eq!(report["adopted"], json!(["bob-phone", "peer-10.8.0.33", "peer-10.8.0.9", "tower"]));
     assert_eq!(hub.run(&["--json", "up"]).ok().json()["changed"], false);
@@ -254,7 +257,7 @@ fn a_peer_set_anew_gets_what_the_conf_says_of_it() {
 fn allowed_ips_that_only_the_interface_knows_are_kept() {
     let hub = running();
     hub.device().interface.as_mut().expect("interface").peers[0] =
-        live_peer(2, &["10.8.0.2/32", "10.50.0.0/16"]);
+        LivePeer { keepalive: 25, ..live_peer(2, &["10.8.0.2/32", "10.50.0.0/16"]) };
     let report = hub.run(&["--json", "init", "--adopt"]).ok().json();
     assert_eq!(report["wider"], json!(["caf-central", "site-7-tower"]));
     hub.run(&["sync"]).ok();

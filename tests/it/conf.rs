@@ -51,7 +51,7 @@ fn the_interface_section_is_kept_in_line_with_the_settings() {
         assert!(hub.conf().contains("# friendly_name = cafe\n"));
         hub.run(&["sync", "--check"]).ok();
     }
-    hub.edit_settings("listen_port = 51820\n# The hub", "listen_port = 4500\n# The hub");
+    hub.edit_settings("\nlisten_port = 51820\n", "\nlisten_port = 4500\n");
     hub.run(&["sync"]).ok();
     assert!(hub.conf().contains("ListenPort = 4500\n"));
     fs::remove_file(&path).expect("remove");

@@ -137,12 +137,12 @@ fn others(hub: &Hub, key: Option<&str>) -> LiveInterface {
     let cafe = hub.run(&["--json", "location", "show", "cafe"]).ok().json();
     let keys = [cafe["location"]["vpn_public_key"].as_str().expect("key").to_owned(), WIDE.to_owned()];
     let peer = |key: &String| LivePeer {
-        public_key: key.parse().expect("key"),
         allowed_ips: vec!["10.0.0.2/32".parse().expect("net")],
         endpoint: "198.51.100.7:7".parse().ok(),
         last_handshake: Timestamp::from_second(hub.now.get() - 5).ok(),
         rx_bytes: 7,
         tx_bytes: 7,
+        ..LivePeer::new(key.parse().expect("key"))
     };
     LiveInterface {
         userspace: false,

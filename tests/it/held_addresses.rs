@@ -14,12 +14,10 @@ fn key(n: u8) -> PublicKey {
 
 fn live_peer(n: u8, allowed: &[&str]) -> LivePeer {
     LivePeer {
-        public_key: key(n),
         allowed_ips: allowed.iter().map(|a| a.parse().expect("net")).collect(),
-        endpoint: None,
-        last_handshake: None,
         rx_bytes: 7,
         tx_bytes: 8,
+        ..LivePeer::new(key(n))
     }
 }
 

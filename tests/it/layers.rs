@@ -18,7 +18,7 @@ const fn room(name: &'static str, rooms: &'static [&'static str], crates: &'stat
 }
 
 const ROOMS: &[Room] = &[
-    room("model", &[], &["base64", "strsim", "unicode_security", "x25519_dalek"]),
+    room("model", &[], &["base64", "sha2", "strsim", "unicode_security", "x25519_dalek"]),
     room("fsx", &["model"], &["tempfile", "rustix"]),
     // The devices are a part of the outside world.
     room("env", &["model", "fsx", "device"], &["getrandom", "rustix", "nix", "rpassword", "signal_hook"]),

@@ -18,6 +18,7 @@ mod conf;
 mod conf_lines;
 mod crash;
 mod doctor;
+mod drift;
 mod examples;
 mod foreign;
 mod generated;

@@ -6,12 +6,8 @@ use serde_json::json;
 
 fn stranger() -> LivePeer {
     LivePeer {
-        public_key: PublicKey::from_bytes([7; 32]),
         allowed_ips: vec!["10.0.0.99/32".parse().expect("net")],
-        endpoint: None,
-        last_handshake: None,
-        rx_bytes: 0,
-        tx_bytes: 0,
+        ..LivePeer::new(PublicKey::from_bytes([7; 32]))
     }
 }
 

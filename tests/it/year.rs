@@ -2,7 +2,7 @@
 
 use crate::support::Hub;
 use iwas_wg::{
-    model::{KeyMode, Location, PublicKey, Reading, Record, State},
+    model::{KeyMode, Location, PeerSettings, PublicKey, Reading, Record, State},
     store::{NewPeer, Store},
 };
 use jiff::Timestamp;
@@ -146,7 +146,13 @@ fn a_fleet_that_flaps_for_a_year_fills_no_disk() {
         let location = Location { vpn_ip: Some(vpn_ip), ..location };
         change.insert_location(&location).expect("location");
         let public_key = PublicKey::from_bytes(key);
-        let peer = NewPeer { public_key, sealed_key: None, sealed_preshared: None, key_mode: KeyMode::Once };
+        let peer = NewPeer {
+            public_key,
+            sealed_key: None,
+            sealed_preshared: None,
+            key_mode: KeyMode::Once,
+            settings: PeerSettings::default(),
+        };
         change.insert_peer(&location.name, vpn_ip, &peer, at(start)).expect("peer");
     }
     change.commit_readings().expect("commit");

@@ -13,6 +13,7 @@ mod bench;
 mod boundary;
 mod browser;
 mod conf;
+mod drift;
 mod examples;
 mod history;
 mod hub;

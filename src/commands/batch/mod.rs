@@ -10,6 +10,7 @@ use super::{
     Context,
     projection::project_added,
     provisioning::{Drawn, KeyRequest, Prepared, ScriptKeys, draw, install_script},
+    unmanaged::Unmanaged,
 };
 use crate::model::text::plural;
 use crate::script::file_name;
@@ -225,10 +226,14 @@ fn make(
     entries: &mut [Entry],
     scripts_to: Option<(&Path, &Stage)>,
 ) -> Result<Vec<Option<Prepared>>, Error> {
+    let mut unmanaged = Unmanaged::default();
+    if entries.iter().any(|e| e.key.is_some_and(|key| key.public_key.is_some())) {
+        unmanaged = Unmanaged::read(ctx, settings, hub)?;
+    }
     let mut drawn: Vec<(&mut Entry, Option<Drawn>)> = Vec::with_capacity(entries.len());
     for entry in entries {
         let secrets = match entry.key {
-            Some(request) => draw(ctx, settings, request)?,
+            Some(request) => draw(ctx, settings, request, &mut unmanaged)?,
             None => None,
         };
         drawn.push((entry, secrets));

@@ -45,7 +45,7 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
         return Ok(Outcome::Done);
     }
     // Both in one message: there is no moment at which the address is nobody's for long.
-    let plan = Plan { remove_peers: vec![peer.public_key], set_peers: vec![peer], ..Plan::default() };
+    let plan = Plan { remove_peers: vec![peer.public_key], set_peers: vec![peer.anew()], ..Plan::default() };
     let extras = extras(&settings)?;
     apply(ctx, &settings, &hub, &plan, &extras).map_err(|e| e.as_kind(Kind::Device))?;
     store.record(&ctx.deed(Some(&location)))?;

@@ -14,7 +14,7 @@ use crate::{
     model::{
         Location, LocationName,
         expiry::has_expired,
-        plan::{Extras, PeerExtras, Plan},
+        plan::{Extras, PeerExtras, Plan, WantedPeer},
     },
     settings::Settings,
     store::Store,
@@ -67,19 +67,23 @@ pub(super) fn disable(args: &DisableArgs, ctx: &mut Context<'_>) -> Result<Outco
         report(ctx, "disabled", true, &location, None, &format!("would disable {name}"))?;
         return Ok(Outcome::Done);
     }
+    let kept = store.wanted_peer(&name)?.map(|peer| peer.settings).unwrap_or_default();
     let before = location.clone();
     location.enabled = false;
     location.updated_at = ctx.now();
     location.preshared |= sealed.is_some();
     let change = store.change()?;
     if let Some(sealed) = &sealed {
-        change.keep_preshared(&name, sealed)?;
+        change.keep_preshared(&name, &sealed.sealed, sealed.digest)?;
     }
     change.set_enabled(&before, false, location.updated_at)?;
     change.commit(&ctx.deed(Some(&location)))?;
     let difference = Plan { remove_peers: before.peer_keys().collect(), ..Plan::default() };
     let projected = project(ctx, &settings, &store, &difference);
-    if known.endpoint.is_some() || known.keepalive.is_some() {
+    let lost = |there: bool, is_kept: bool| there && !is_kept;
+    if lost(known.endpoint.is_some(), kept.endpoint.is_some())
+        || lost(known.keepalive.is_some_and(|s| s > 0), kept.keepalive.is_some())
+    {
         ctx.ui.warn(&format!(
             "the conf said where the hub dials {name} and how often; \"peer enable\" does not bring that back"
         ));
@@ -116,7 +120,8 @@ pub(super) fn enable(args: &EnableArgs, ctx: &mut Context<'_>) -> Result<Outcome
     let change = store.change()?;
     change.set_enabled(&location, true, location.updated_at)?;
     change.commit(&ctx.deed(Some(&location)))?;
-    let difference = Plan { set_peers: store.wanted_of(&name)?, ..Plan::default() };
+    let set_peers = store.wanted_of(&name)?.into_iter().map(WantedPeer::anew).collect();
+    let difference = Plan { set_peers, ..Plan::default() };
     let projected = project_with(ctx, &settings, &store, &difference, fresh);
     let printed = report(ctx, "enabled", false, &location, None, &format!("enabled {name}"));
     projected.and(printed).map(|()| Outcome::Done)

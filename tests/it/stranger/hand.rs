@@ -113,12 +113,11 @@ impl World {
         let number = self.number();
         let seen = jiff::Timestamp::from_second(crate::support::START - i64::from(number)).expect("time");
         let peer = |public_key: PublicKey, allowed: &str| LivePeer {
-            public_key,
             allowed_ips: vec![allowed.parse().expect("net")],
-            endpoint: None,
             last_handshake: Some(seen),
             rx_bytes: 1,
             tx_bytes: 1,
+            ..LivePeer::new(public_key)
         };
         match theirs {
             Theirs::PeerAway(i) if !live.peers.is_empty() => {
