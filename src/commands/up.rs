@@ -13,7 +13,7 @@ use crate::{
     settings::{Backend, BringUp},
 };
 
-/// Create the interface with its key, port, addresses, routes and all peers
+/// Create the interface with its key, port, address and all peers
 ///
 /// Running it again changes only what differs: live sessions are not disturbed. An interface of
 /// that name with another key is another hub's: no command changes, judges or removes it (exit 4). Where the kernel

@@ -18,6 +18,7 @@ mod examples;
 mod history;
 mod hub;
 mod kernel;
+mod link;
 mod manual;
 mod monitoring;
 mod netns;
