@@ -103,6 +103,12 @@ impl Places {
         self.etc.join("identity.txt")
     }
 
+    /// Where a new hub gets its identity: beside its settings, so that one with settings elsewhere
+    /// does not find another hub's there.
+    pub fn new_identity(&self) -> PathBuf {
+        self.config.with_file_name("identity.txt")
+    }
+
     /// Where the conf is unless the settings say otherwise.
     pub fn default_conf(&self, interface: &InterfaceName) -> PathBuf {
         self.wireguard.join(format!("{interface}.conf"))

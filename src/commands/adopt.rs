@@ -12,7 +12,7 @@ mod source;
 
 use super::{
     Context, Outcome,
-    making::{DEFAULT_INTERFACE, Making, in_the_way, make, refuse_existing},
+    making::{DEFAULT_INTERFACE, Making, in_the_way, make, refuse_existing, warn_of_neighbours},
     unmanaged::Unmanaged,
     wg_quick,
 };
@@ -70,7 +70,7 @@ pub(super) fn run(wish: &Wish<'_>, ctx: &mut Context<'_>) -> Result<Outcome, Err
     let default: InterfaceName = DEFAULT_INTERFACE.parse()?;
     let default_conf = places.default_conf(wish.interface.unwrap_or(&default));
     let from = wish.from.unwrap_or(&default_conf);
-    refuse_existing(&[&places.config, &places.database, &places.default_identity()])?;
+    refuse_existing(&[&places.config, &places.database, &places.new_identity()])?;
     let mut found = source::read(from)?;
     let interface =
         wish.interface.cloned().or(found.interface.take()).or_else(|| named_by(from, &default_conf));
@@ -86,8 +86,8 @@ pub(super) fn run(wish: &Wish<'_>, ctx: &mut Context<'_>) -> Result<Outcome, Err
     let pool = pool(wish, &found, live.as_ref(), from)?;
     // What routers dial is what runs; the conf follows with the first sync, which says so.
     let running = live.as_ref().and_then(|l| l.listen_port).filter(|port| *port != 0);
-    let named = wish.listen_port.or(running).or(found.listen_port);
-    let listen_port = named.unwrap_or(DEFAULT_PORT);
+    let known_port = wish.listen_port.or(running).or(found.listen_port);
+    let listen_port = known_port.unwrap_or(DEFAULT_PORT);
     let names = wish.names.map(names::read).transpose()?.unwrap_or_default();
     let (mut adopted, left) = locations(&found, &names, &pool, ctx.now())?;
     record_settings(&mut adopted, &found, live.as_ref(), secrets)?;
@@ -120,7 +120,7 @@ pub(super) fn run(wish: &Wish<'_>, ctx: &mut Context<'_>) -> Result<Outcome, Err
         let from = from.display();
         ctx.ui.warn(&format!("{from} has {what}: wg-quick will overwrite it; remove that line"));
     }
-    if named.is_none() {
+    if known_port.is_none() {
         ctx.ui.warn(&format!(
             "{} has no ListenPort, and {interface} is not up: the port is {DEFAULT_PORT} from now on; \
              --listen-port names another",
@@ -131,6 +131,7 @@ pub(super) fn run(wish: &Wish<'_>, ctx: &mut Context<'_>) -> Result<Outcome, Err
     if let Some(what) = wg_quick::passed_over(&found.only_wg_quick, BringUp::default(), &conf_name) {
         ctx.ui.warn(&format!("{what}; {}", wg_quick::REMEDY));
     }
+    warn_of_neighbours(ctx, wish.backend, &interface, key.public(), pool.network());
     let known: BTreeSet<PublicKey> = found.peers.iter().map(|p| p.public_key).collect();
     let mut strangers: Vec<_> = names.iter().filter(|(key, _)| !known.contains(key)).collect();
     strangers.sort_by(|a, b| a.1.cmp(b.1));

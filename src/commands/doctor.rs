@@ -7,7 +7,7 @@ use super::{
     conf_plan::{Desired, twice},
     heartbeat::Skipped,
     hub_address::hub_address,
-    projection,
+    making, projection,
     sync::address,
     upkeep, wg_quick,
 };
@@ -348,6 +348,10 @@ fn interface(
                 "give that peer another address, or remove it",
             );
         }
+    }
+    for other in making::neighbours(&mut device, settings.pool.network()) {
+        let remedy = "give one of them another network: what is sent to it goes to one interface alone";
+        found.warning("network", format!("{} overlaps with {other}", settings.pool.network()), remedy);
     }
     for address in &plan.foreign_addresses {
         let message = format!("{name} has the address {address}, which its conf does not name");

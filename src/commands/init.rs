@@ -2,7 +2,7 @@
 
 use super::{
     Context, Outcome, adopt,
-    making::{DEFAULT_INTERFACE, Making, make, refuse_existing, refuse_foreign},
+    making::{DEFAULT_INTERFACE, Making, make, refuse_existing, refuse_foreign, warn_of_neighbours},
 };
 use crate::{
     error::Error,
@@ -82,11 +82,12 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
     let interface = interface.map_or_else(|| DEFAULT_INTERFACE.parse(), Ok)?;
     let pool = Pool::new(args.network.as_deref().unwrap_or("10.0.0.0/24"), &[])?;
     let places = ctx.places();
-    let (identity, conf) = (places.default_identity(), places.default_conf(&interface));
+    let (identity, conf) = (places.new_identity(), places.default_conf(&interface));
     let targets = [&places.config, &places.database, &identity, &conf];
     refuse_existing(&targets)?;
     let key = ctx.new_key()?;
     refuse_foreign(ctx, &interface, backend, key.public())?;
+    warn_of_neighbours(ctx, backend, &interface, key.public(), pool.network());
     let address = pool.with_prefix(pool.hub());
     let steps: Vec<String> = targets.iter().map(|p| format!("create {}", p.display())).collect();
     if !args.dry_run {

@@ -11,6 +11,7 @@ use crate::{
     store::{Hub, Store},
     vault::{Recipients, new_identity},
 };
+use ipnet::{IpNet, Ipv4Net};
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
@@ -104,7 +105,7 @@ pub(super) fn make(
     fill: impl FnOnce(&mut Store, &Hub, &Recipients) -> Result<(), Error>,
 ) -> Result<(), Error> {
     let places = ctx.places();
-    let (identity_path, conf_path) = (places.default_identity(), places.default_conf(m.interface));
+    let (identity_path, conf_path) = (places.new_identity(), places.default_conf(m.interface));
     let identity = new_identity();
     let recipients = Recipients::parse(std::slice::from_ref(&identity.recipient))?;
     let sealed = recipients.seal(m.key)?;
@@ -143,4 +144,37 @@ pub(super) fn make(
     }
     made.0.clear();
     Ok(())
+}
+
+/// The networks of other interfaces inside a hub's network, in words: packets to what both have go
+/// through one of them alone. Nothing where that cannot be read. A wider network around the hub's is
+/// in nobody's way.
+pub(super) fn neighbours(device: &mut dyn Device, network: Ipv4Net) -> Vec<String> {
+    let others = device.others().unwrap_or_default();
+    let overlaps = |net: &IpNet| match net {
+        IpNet::V4(net) => network.contains(net),
+        IpNet::V6(_) => false,
+    };
+    others
+        .into_iter()
+        .filter(|(_, net)| overlaps(net))
+        .map(|(name, net)| format!("{net} of the interface {name}"))
+        .collect()
+}
+
+/// Warns of them.
+pub(super) fn warn_of_neighbours(
+    ctx: &mut Context<'_>,
+    backend: Backend,
+    interface: &InterfaceName,
+    key: PublicKey,
+    network: Ipv4Net,
+) {
+    let Some(mut device) = ctx.device_of(backend, interface, key) else {
+        return;
+    };
+    for other in neighbours(&mut device, network) {
+        let remedy = "what is sent to it goes to one interface alone; --network names another network";
+        ctx.ui.warn(&format!("{network} overlaps with {other}: {remedy}"));
+    }
 }

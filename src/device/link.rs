@@ -114,8 +114,8 @@ pub(super) fn other_addresses(name: &str) -> io::Result<Vec<(String, IpNet)>> {
             }
         }
     }
-    let named = |a: AddressMessage| Some((names.get(&a.header.index)?.clone(), net_of(&a)?));
-    Ok(all_addresses()?.into_iter().filter_map(named).filter(|(other, _)| other != name).collect())
+    let with_link = |a: AddressMessage| Some((names.get(&a.header.index)?.clone(), net_of(&a)?));
+    Ok(all_addresses()?.into_iter().filter_map(with_link).filter(|(other, _)| other != name).collect())
 }
 
 /// The addresses of this machine: IPv4 first, as two questions.

@@ -82,12 +82,11 @@ fn message(index: u32, route: &Route) -> RouteMessage {
     message.header.address_family = family_of(ip);
     message.header.destination_prefix_length = route.net.prefix_len();
     message.header.kind = RouteType::Unicast;
-    match u8::try_from(route.table) {
-        Ok(table) => message.header.table = table,
-        Err(_) => {
-            message.header.table = RouteHeader::RT_TABLE_UNSPEC;
-            message.attributes.push(RouteAttribute::Table(route.table));
-        }
+    if let Ok(table) = u8::try_from(route.table) {
+        message.header.table = table;
+    } else {
+        message.header.table = RouteHeader::RT_TABLE_UNSPEC;
+        message.attributes.push(RouteAttribute::Table(route.table));
     }
     if route.net.prefix_len() > 0 {
         message.attributes.push(RouteAttribute::Destination(ip.into()));

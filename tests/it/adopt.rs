@@ -267,3 +267,108 @@ fn allowed_ips_that_only_the_interface_knows_are_kept() {
     assert!(applied[0].set_peers.is_empty(), "sync disturbed a session");
     assert!(hub.conf().contains("AllowedIPs = 10.8.0.2/32, 10.50.0.0/16\n"), "{}", hub.conf());
 }
+
+/// The same machine with another `[Interface]`.
+fn with_interface(lines: &str) -> Hub {
+    let hub = running();
+    let text = conf().replace("PostUp = iptables -A FORWARD -i %i -j ACCEPT", lines);
+    fs::write(hub.path("etc/wireguard/wg0.conf"), text).expect("conf");
+    hub
+}
+
+#[test]
+fn what_only_wg_quick_does_is_named_by_adopt_up_down_and_doctor() {
+    let hub = with_interface("PostUp = a\nPreDown = b\nDNS = 10.8.0.254");
+    let conf = hub.path("etc/wireguard/wg0.conf");
+    let named = format!("{} has PostUp, PreDown, DNS: only wg-quick does that", conf.display());
+    for words in [&["init", "--adopt"][..], &["up"], &["down"], &["up"]] {
+        let run = hub.run(words).ok();
+        assert!(run.stderr.contains(&named), "{words:?}: {}", run.stderr);
+    }
+    assert!(hub.run(&["doctor"]).stdout.contains(&named));
+    hub.edit_settings("[hub]\n", "[hub]\nbring_up = \"wg-quick\"\n");
+    assert!(!hub.run(&["doctor"]).stdout.contains("only wg-quick does that"));
+    assert_eq!(hub.run(&["up"]).ok().stderr, "wg0 is up already\n");
+    let run = hub.run(&["down"]).code(6);
+    assert_eq!(
+        run.error(),
+        (
+            "iwas-wg: hub.bring_up is \"wg-quick\", and there is no wg-quick in PATH",
+            "hint: install wireguard-tools, or set hub.bring_up to \"self\""
+        )
+    );
+    assert!(hub.device().interface.is_some(), "it was taken away without its hooks");
+    let run = hub.run_in(&["down"], |env| env.is_root = false).code(7);
+    assert_eq!(run.error().0, "iwas-wg: hub.bring_up is \"wg-quick\", and only root can run wg-quick");
+}
+
+#[test]
+fn the_port_is_that_of_the_interface_and_a_wrong_one_is_refused_with_its_line() {
+    for port in ["", "ListenPort = 0\n"] {
+        let hub = running();
+        fs::write(hub.path("etc/wireguard/wg0.conf"), conf().replace("ListenPort = 4500\n", port))
+            .expect("conf");
+        hub.run(&["init", "--adopt"]).ok();
+        assert_eq!(hub.run(&["--json", "status"]).ok().json()["hub"]["listen_port"], 4500);
+        assert_eq!(hub.run(&["--json", "up"]).ok().json()["changed"], false);
+        let run = hub.run(&["sync"]).ok();
+        assert!(run.stderr.contains("set ListenPort to 4500 in "), "{}", run.stderr);
+        hub.run(&["sync", "--check"]).ok();
+    }
+    let hub = running();
+    fs::write(hub.path("etc/wireguard/wg0.conf"), conf().replace("4500", "99999")).expect("conf");
+    let run = hub.run(&["init", "--adopt"]).code(6);
+    assert!(run.error().0.contains("wg0.conf: line 5: "), "{}", run.stderr);
+}
+
+#[test]
+fn a_host_address_stays_as_it_is_unless_routers_would_not_be_reached() {
+    let host = conf().replace("10.8.0.254/24", "10.8.0.254/32");
+    let hub = running();
+    hub.device().interface.as_mut().expect("interface").addresses[0] = "10.8.0.254/32".parse().expect("net");
+    let hosts = ["10.8.0.2/32", "10.8.0.7/32", "10.8.0.9/32", "10.8.0.33/32"].map(route);
+    hub.device().routes.extend(hosts);
+    fs::write(hub.path("etc/wireguard/wg0.conf"), &host).expect("conf");
+    hub.run(&["init", "--adopt", "--network", "10.8.0.0/24", "--endpoint", "vpn.example.com"]).ok();
+    assert_eq!(hub.run(&["--json", "up"]).ok().json()["changed"], false);
+    hub.run(&["sync"]).ok();
+    assert!(hub.conf().contains("Address = 10.8.0.254/32, fd00::1/64\n"), "{}", hub.conf());
+    // A new site has a route of its own from the beginning, and loses it with its end.
+    let new = hub.add_for_address("new");
+    let of_new = route(&format!("{new}/32"));
+    assert!(hub.device().routes.contains(&of_new));
+    hub.run(&["location", "remove", "new", "-y"]).ok();
+    assert!(!hub.device().routes.contains(&of_new));
+
+    fs::write(hub.path("etc/wireguard/wg0.conf"), host.replace("PostUp", "Table = off\nPostUp"))
+        .expect("conf");
+    let run = hub.run(&["sync", "-n"]).ok();
+    assert!(run.stderr.contains("would add 10.8.0.254/24 to Address in "), "{}", run.stderr);
+}
+
+#[test]
+fn another_interface_inside_the_network_is_noticed() {
+    let hub = Hub::empty();
+    let others = [("eth0", "192.0.2.1/24"), ("wg9", "10.0.0.1/24"), ("lan", "10.0.0.1/8")];
+    hub.device().others = others.iter().map(|(n, a)| ((*n).to_owned(), a.parse().expect("net"))).collect();
+    let run = hub.run(&["init", "--endpoint", "vpn.example.com"]).ok();
+    let noticed = "10.0.0.0/24 overlaps with 10.0.0.1/24 of the interface wg9";
+    assert_eq!(run.stderr.matches("overlaps").count(), 1, "{}", run.stderr);
+    assert!(run.stderr.contains(noticed), "{}", run.stderr);
+    hub.run(&["up"]).ok();
+    assert!(hub.run(&["doctor"]).stdout.contains(noticed));
+}
+
+#[test]
+fn a_second_hub_has_files_of_its_own_beside_the_first() {
+    let hub = Hub::with_network("10.0.0.0/24");
+    let config = hub.path("etc/iwas-wg/wg1/config.toml");
+    let database = hub.path("var/lib/iwas-wg/wg1/iwas-wg.db");
+    let second = ["--config", config.to_str().expect("path"), "--database", database.to_str().expect("path")];
+    let words = |more: &[&'static str]| [&second[..], more].concat();
+    hub.run(&words(&["init", "--interface", "wg1", "--network", "10.1.0.0/24", "--endpoint", "e.example"]))
+        .ok();
+    assert!(hub.path("etc/iwas-wg/wg1/identity.txt").exists() && hub.path("etc/wireguard/wg1.conf").exists());
+    hub.run(&words(&["location", "add", "far", "--no-provision"])).ok();
+    assert_eq!(hub.run(&["--json", "location", "list"]).ok().json()["locations"], json!([]));
+}

@@ -5,7 +5,7 @@ use crate::{
     hub::Hub,
     netns::Net,
 };
-use std::{fs, path::Path};
+use std::{fmt::Write as _, fs, path::Path};
 
 const PEERS: [&str; 3] = [
     "AllowedIPs = 10.77.0.2/32, 192.168.7.0/24, fd77::2/128\nPersistentKeepalive = 25",
@@ -24,11 +24,11 @@ impl Found {
     fn new(net: &Net, backend: Backend, interface: &str) -> Self {
         let root = tempfile::tempdir().expect("temporary directory");
         let hub = Hub::at(net, backend, root.path());
-        let key = |_| run(hub.space.command("wg").arg("genkey")).trim().to_owned();
-        let mut text = format!("[Interface]\nPrivateKey = {}\n{interface}\n", key(()));
+        let key = || run(hub.space.command("wg").arg("genkey")).trim().to_owned();
+        let mut text = format!("[Interface]\nPrivateKey = {}\n{interface}\n", key());
         for peer in PEERS {
-            let public = run(hub.space.command("sh").args(["-c", &format!("echo {} | wg pubkey", key(()))]));
-            text.push_str(&format!("\n[Peer]\nPublicKey = {}\n{peer}\n", public.trim()));
+            let public = run(hub.space.command("sh").args(["-c", &format!("echo {} | wg pubkey", key())]));
+            write!(text, "\n[Peer]\nPublicKey = {}\n{peer}\n", public.trim()).expect("a string");
         }
         fs::create_dir_all(hub.conf_path().parent().expect("a directory")).expect("make it");
         fs::write(hub.conf_path(), text).expect("write the conf");
