@@ -84,7 +84,7 @@ pub(super) fn run(wish: &Wish<'_>, ctx: &mut Context<'_>) -> Result<Outcome, Err
         add_live_peers(&mut found, live);
     }
     let pool = pool(wish, &found, live.as_ref(), from)?;
-    // What routers dial is what runs; the conf follows with the first sync, which says so.
+    // What routers dial is what runs; the conf follows, and that is said.
     let running = live.as_ref().and_then(|l| l.listen_port).filter(|port| *port != 0);
     let known_port = wish.listen_port.or(running).or(found.listen_port);
     let listen_port = known_port.unwrap_or(DEFAULT_PORT);

@@ -308,11 +308,10 @@ fn the_port_is_that_of_the_interface_and_a_wrong_one_is_refused_with_its_line() 
         let hub = running();
         fs::write(hub.path("etc/wireguard/wg0.conf"), conf().replace("ListenPort = 4500\n", port))
             .expect("conf");
-        hub.run(&["init", "--adopt"]).ok();
+        let run = hub.run(&["init", "--adopt"]).ok();
+        assert!(run.stderr.contains("set ListenPort to 4500 in "), "{}", run.stderr);
         assert_eq!(hub.run(&["--json", "status"]).ok().json()["hub"]["listen_port"], 4500);
         assert_eq!(hub.run(&["--json", "up"]).ok().json()["changed"], false);
-        let run = hub.run(&["sync"]).ok();
-        assert!(run.stderr.contains("set ListenPort to 4500 in "), "{}", run.stderr);
         hub.run(&["sync", "--check"]).ok();
     }
     let hub = running();
