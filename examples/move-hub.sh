@@ -7,8 +7,12 @@
 #     new machine:   move-hub.sh unpack hub.tar
 #     DNS:           let the name in hub.endpoint lead to the new machine
 #
-# The hub's key moves along, so no router needs a new script: each finds the new machine as soon as it
-# resolves the name anew. Where hub.endpoint is an address, the address must move.
+# The hub's key moves along, so no router needs a new script. RouterOS resolves the name of an endpoint
+# when it is set and when the router starts, and not again by itself: a router whose watchdog is on
+# (router.watchdog, by default wherever hub.endpoint is a name) finds the new machine some minutes after
+# DNS leads there; each other one needs a restart, or its script once more from the inside. "iwas-wg
+# script render NAME --kind check" says which address a router uses. Where hub.endpoint is an address,
+# the address must move.
 #
 # It moves the store (a backup), the settings, the identity and the conf with your own lines in it;
 # IWAS_WG_ROOT is honoured on both sides. What is on the new machine already is never overwritten.

@@ -9,6 +9,7 @@ mod bring_up;
 mod file;
 mod initial;
 mod known;
+mod routers;
 mod rules;
 
 pub use backend::Backend;
@@ -18,7 +19,7 @@ pub use known::{FILES, KNOWN, KeptFile, Key, Section};
 
 use crate::{
     fsx,
-    model::{Endpoint, InterfaceName, KeyMode, Pool, Reserved, RouterOptions, Rules},
+    model::{Endpoint, InterfaceName, KeyMode, Pool, Reserved, RouterFor, RouterOptions, Rules},
 };
 use file::{File, Value};
 use ipnet::Ipv4Net;
@@ -159,6 +160,8 @@ pub struct Settings {
     pub bring_up: BringUp,
     /// `[router]`.
     pub router: RouterOptions,
+    /// `[[router.for]]`, in the order of the file.
+    pub router_for: Vec<RouterFor>,
     /// `keys.mode`.
     pub key_mode: KeyMode,
     /// `keys.recipients`.
@@ -249,7 +252,8 @@ impl Settings {
             listen_port: file.number("hub", "listen_port", 1..=65535)?.unwrap_or(DEFAULT_PORT),
             backend: file.parsed("hub", "backend")?.unwrap_or(Backend::Auto),
             bring_up: file.parsed("hub", "bring_up")?.unwrap_or_default(),
-            router: router(&file)?,
+            router: routers::options(&file)?,
+            router_for: routers::for_some(&file)?,
             key_mode: file.parsed("keys", "mode")?.unwrap_or(KeyMode::Stored),
             recipients: file.list("keys", "recipients")?.into_iter().map(|v| v.text).collect(),
             preshared: file.flag("keys", "preshared")?.unwrap_or(false),
@@ -313,54 +317,6 @@ fn on_change(file: &File<'_>) -> Result<Option<Vec<String>>, SettingsError> {
         }
         Some(_) => Ok(Some(words.into_iter().map(|w| w.text).collect())),
     }
-}
-
-fn router(file: &File<'_>) -> Result<RouterOptions, SettingsError> {
-    let default = RouterOptions::default();
-    let interface = match file.text("router", "interface")? {
-        None => default.interface,
-        Some(v) => {
-            let fits = (1..=15).contains(&v.text.len())
-                && v.text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
-            if !fits {
-                let hint = "use 1 to 15 letters, digits or . _ - such as \"wireguard-iwas\"";
-                return Err(v.refused("is not a name for the router's interface", hint));
-            }
-            v.text
-        }
-    };
-    let or_default = |key, default| -> Result<Vec<_>, SettingsError> {
-        if file.has("router", key) {
-            file.list("router", key)?.iter().map(Value::parse_net).collect()
-        } else {
-            Ok(default)
-        }
-    };
-    let allowed_address = or_default("allowed_address", default.allowed_address)?;
-    if allowed_address.is_empty() {
-        return Err(file.refused_key("router", "allowed_address", "is empty", "name at least one network"));
-    }
-    let management = if file.has("router", "management") {
-        file.list("router", "management")?.iter().map(Value::parse).collect::<Result<_, _>>()?
-    } else {
-        default.management
-    };
-    let routes = or_default("routes", default.routes)?;
-    if routes.iter().any(|net| net.prefix_len() == 0) {
-        let hint = "name the networks behind the hub: a default route would take the tunnel's own packets";
-        return Err(file.refused_key("router", "routes", "has a default route", hint));
-    }
-    Ok(RouterOptions {
-        interface,
-        listen_port: file.number("router", "listen_port", 0..=65535)?.unwrap_or(default.listen_port),
-        keepalive: file.number("router", "keepalive", 0..=65535)?.unwrap_or(default.keepalive),
-        mtu: file.number("router", "mtu", 576..=65535)?.unwrap_or(default.mtu),
-        routes,
-        reach: file.parsed("router", "reach")?.unwrap_or(default.reach),
-        watchdog: file.flag("router", "watchdog")?.unwrap_or(default.watchdog),
-        allowed_address,
-        management,
-    })
 }
 
 #[cfg(test)]

@@ -320,7 +320,7 @@ pub(super) fn site<'a>(
         private_key: keys.private.as_ref(),
         next_public_key: None,
         preshared_key: keys.preshared.as_ref().map(|k| k.as_str()),
-        options: &settings.router,
+        options: std::borrow::Cow::Owned(settings.router_of(location)),
         version: env!("CARGO_PKG_VERSION"),
     })
 }

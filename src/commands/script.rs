@@ -382,7 +382,7 @@ impl Renderer<'_> {
             endpoint_address: site.endpoint_host,
             endpoint_port: site.endpoint_port,
             allowed_address: allowed.iter().map(ToString::to_string).collect(),
-            persistent_keepalive_seconds: self.settings.router.keepalive,
+            persistent_keepalive_seconds: site.options.keepalive,
         })
     }
 }

@@ -103,7 +103,7 @@ pub(super) fn answers(device: &mut dyn Device, settings: &Settings, l: &Location
     let Some(next) = &l.moving else {
         return false;
     };
-    let port = settings.router.management.iter().find_map(|s| s.tcp_port()).unwrap_or(SSH);
+    let port = settings.router_of(l).management.iter().find_map(|s| s.tcp_port()).unwrap_or(SSH);
     device.answers(SocketAddr::from((next.vpn_ip, port)), ANSWER_WITHIN)
 }
 

@@ -42,7 +42,7 @@ pub use net::{Pool, Refusal, Reserved, held_by, held_inside};
 pub use peering::{PeerSettings, Preshared, PresharedDigest};
 pub use permission::{Grant, Grantee, Permission, Rules};
 pub use record::Record;
-pub use router::RouterOptions;
+pub use router::{RouterFor, RouterOptions, RouterOverrides};
 pub use scope::Scope;
 
 /// How much of a wrong value is shown, in characters.

@@ -1,6 +1,6 @@
 //! What the operator wants on every router, besides the tunnel itself.
 
-use super::Invalid;
+use super::{Invalid, Location, Org};
 use ipnet::IpNet;
 use std::{fmt, str::FromStr};
 
@@ -116,6 +116,18 @@ impl FromStr for Service {
     }
 }
 
+/// Whether a router revives a dark tunnel by itself.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Watchdog {
+    /// Where the endpoint is a name, which `RouterOS` does not resolve again by itself.
+    #[default]
+    Auto,
+    /// Always.
+    On,
+    /// Never.
+    Off,
+}
+
 /// The `[router]` settings: what a rendered script contains.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RouterOptions {
@@ -136,7 +148,69 @@ pub struct RouterOptions {
     /// How far the tunnel reaches.
     pub reach: Reach,
     /// Whether the router revives a dark tunnel by itself.
-    pub watchdog: bool,
+    pub watchdog: Watchdog,
+}
+
+/// What a section of the settings says of routers; what it does not say stays as it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RouterOverrides {
+    /// `interface`
+    pub interface: Option<String>,
+    /// `listen_port`
+    pub listen_port: Option<u16>,
+    /// `keepalive`
+    pub keepalive: Option<u16>,
+    /// `allowed_address`
+    pub allowed_address: Option<Vec<IpNet>>,
+    /// `mtu`
+    pub mtu: Option<u16>,
+    /// `management`
+    pub management: Option<Vec<Service>>,
+    /// `routes`
+    pub routes: Option<Vec<IpNet>>,
+    /// `reach`
+    pub reach: Option<Reach>,
+    /// `watchdog`
+    pub watchdog: Option<Watchdog>,
+}
+
+impl RouterOptions {
+    /// Takes over what a section says.
+    pub fn apply(&mut self, section: &RouterOverrides) {
+        fn take<T: Clone>(to: &mut T, from: Option<&T>) {
+            if let Some(value) = from {
+                *to = value.clone();
+            }
+        }
+        take(&mut self.interface, section.interface.as_ref());
+        take(&mut self.listen_port, section.listen_port.as_ref());
+        take(&mut self.keepalive, section.keepalive.as_ref());
+        take(&mut self.allowed_address, section.allowed_address.as_ref());
+        take(&mut self.mtu, section.mtu.as_ref());
+        take(&mut self.management, section.management.as_ref());
+        take(&mut self.routes, section.routes.as_ref());
+        take(&mut self.reach, section.reach.as_ref());
+        take(&mut self.watchdog, section.watchdog.as_ref());
+    }
+}
+
+/// `[[router.for]]`: what holds for some locations only.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RouterFor {
+    /// Key and value of a tag that the location has.
+    pub tag: Option<(String, String)>,
+    /// The org that the location belongs to.
+    pub org: Option<Org>,
+    /// What it says.
+    pub overrides: RouterOverrides,
+}
+
+impl RouterFor {
+    /// Whether it holds for a location: for all that it names.
+    pub fn matches(&self, location: &Location) -> bool {
+        self.tag.as_ref().is_none_or(|(k, v)| location.tags.get(k) == Some(v))
+            && self.org.as_ref().is_none_or(|org| location.org.as_ref() == Some(org))
+    }
 }
 
 impl Default for RouterOptions {
@@ -150,7 +224,7 @@ impl Default for RouterOptions {
             management: Service::DEFAULT.to_vec(),
             routes: Vec::new(),
             reach: Reach::Any,
-            watchdog: false,
+            watchdog: Watchdog::Auto,
         }
     }
 }

@@ -18,6 +18,8 @@ pub(super) enum Value {
     Text(Quoted),
     /// A number as it is.
     Number(u32),
+    /// A name as it is.
+    Word(String),
     /// A time in seconds, as `25s`.
     Seconds(u32),
     /// An address as it is.
@@ -65,6 +67,7 @@ impl Values {
             .map(|(_, v)| match v {
                 Value::Text(q) => q.as_str().len() * 2,
                 Value::Remarks(r) => r.iter().map(|(l, q)| (l.len() + q.as_str().len()) * 2 + 80).sum(),
+                Value::Word(word) => word.len(),
                 Value::Number(_) | Value::Seconds(_) | Value::Address(_) => 16,
             })
             .sum()
@@ -179,6 +182,7 @@ fn fill_line(
                 Ok(())
             }
             Value::Number(n) => write!(out, "{n}"),
+            Value::Word(word) => write!(out, "{word}"),
             Value::Seconds(n) => write!(out, "{n}s"),
             Value::Address(a) => write!(out, "{a}"),
             Value::Remarks(remarks) => {

@@ -16,7 +16,7 @@ mod wg_quick;
 use crate::model::{Invalid, Location, PrivateKey, PublicKey, RouterOptions, router::Reach};
 use expand::{Directives, Values, expand};
 use ipnet::{IpNet, Ipv4Net};
-use std::{fmt, net::Ipv4Addr, str::FromStr};
+use std::{borrow::Cow, fmt, net::Ipv4Addr, str::FromStr};
 use zeroize::Zeroizing;
 
 pub use template::{PLACEHOLDERS, render_template};
@@ -100,7 +100,7 @@ pub struct Site<'a> {
     /// Preshared key of the pair, 44 characters of base64; for `rotate`, that of the new key.
     pub preshared_key: Option<&'a str>,
     /// What the operator wants on every router.
-    pub options: &'a RouterOptions,
+    pub options: Cow<'a, RouterOptions>,
     /// Version of the program, for the header.
     pub version: &'a str,
 }

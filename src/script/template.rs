@@ -77,7 +77,7 @@ fn known(site: &Site<'_>) -> String {
 }
 
 fn of_template(site: &Site<'_>) -> Values {
-    let (location, options) = (site.location, site.options);
+    let (location, options) = (site.location, &*site.options);
     let public_key = site.private_key.map(crate::model::PrivateKey::public).or(location.public_key);
     let allowed: Vec<String> = values::allowed(site).iter().map(ToString::to_string).collect();
     let mut v = Values::default();

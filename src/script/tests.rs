@@ -3,7 +3,7 @@
 use super::*;
 use crate::model::{
     KeyMode,
-    router::{Reach, Service},
+    router::{Reach, Service, Watchdog},
 };
 use std::{collections::BTreeMap, fs, path::PathBuf};
 
@@ -45,7 +45,7 @@ fn with_site<T>(
         private_key: Some(&key),
         next_public_key: None,
         preshared_key: None,
-        options: &options,
+        options: std::borrow::Cow::Borrowed(&options),
         version: "0.1.0",
     };
     then(&mut site)
@@ -53,7 +53,7 @@ fn with_site<T>(
 
 fn everything(_: &mut Location, options: &mut RouterOptions) {
     options.routes = vec!["192.168.50.0/24".parse().expect("net"), "fd00:50::/64".parse().expect("net")];
-    options.watchdog = true;
+    options.watchdog = Watchdog::On;
     options.allowed_address = vec!["10.0.0.0/24".parse().expect("net")];
 }
 

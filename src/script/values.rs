@@ -7,7 +7,7 @@ use super::{
 };
 use crate::model::{
     KeyMode,
-    router::{Reach, Service},
+    router::{Reach, Service, Watchdog},
 };
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use std::net::IpAddr;
@@ -95,9 +95,17 @@ fn next_interface(interface: &str) -> String {
     if name == interface { "iwas-next-key".to_owned() } else { name }
 }
 
+/// Name of the global variable by which a run of the watchdog knows that a younger one has begun:
+/// letters and digits, another one for each tag.
+fn watchdog_mark(tag: &str) -> String {
+    let hash =
+        tag.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));
+    format!("iwDog{hash:016x}")
+}
+
 /// The names a script of this kind may use.
 pub(super) fn of_script(site: &Site<'_>, kind: Kind) -> Values {
-    let options = site.options;
+    let options = &*site.options;
     let (routes4, routes6) = routes(site);
     let allowed = allowed(site);
     let reachable = reachable(site);
@@ -116,6 +124,12 @@ pub(super) fn of_script(site: &Site<'_>, kind: Kind) -> Values {
     let snmp = options.management.contains(&Service::Snmp);
     let rules = u32::from(icmp) + u32::from(!ports.is_empty()) + u32::from(snmp);
     let endpoint = endpoint_host(site);
+
+    let watchdog = match options.watchdog {
+        Watchdog::On => true,
+        Watchdog::Off => false,
+        Watchdog::Auto => endpoint.parse::<IpAddr>().is_err(),
+    };
 
     let mut v = Values::default();
     v.set("version", Value::text(site.version));
@@ -148,6 +162,7 @@ pub(super) fn of_script(site: &Site<'_>, kind: Kind) -> Values {
     v.set("hub", Value::quoted_address(site.hub_ip));
     v.set("hub_ip", Value::Address(site.hub_ip));
     v.set("call_hub", Value::text(&format!("/ping {} count=2", site.hub_ip)));
+    v.set("watchdog_mark", Value::Word(watchdog_mark(&tag(site))));
     v.set("listen_port", Value::Number(options.listen_port.into()));
     v.set("mtu", Value::Number(options.mtu.into()));
     v.set("keepalive", Value::Seconds(options.keepalive.into()));
@@ -182,9 +197,9 @@ pub(super) fn of_script(site: &Site<'_>, kind: Kind) -> Values {
         ("management_tcp", !ports.is_empty()),
         ("management_snmp", snmp),
         ("host_name", endpoint.parse::<IpAddr>().is_err()),
-        ("watchdog", options.watchdog),
+        ("watchdog", watchdog),
     ];
-    if options.watchdog {
+    if watchdog {
         // A script within the script: quoted once for itself, once more as a string.
         let inner = super::fill(include_str!("templates/watchdog.rsc"), &v);
         v.set("watchdog", Value::text(&inner));

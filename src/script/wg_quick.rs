@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 /// wg-quick makes a route of every allowed address, which RouterOS does not: an allowed
 /// `0.0.0.0/0` is written as the VPN network, so that it never takes a machine's default route.
 pub fn render_wg_quick(site: &Site<'_>) -> Zeroizing<String> {
-    let options = site.options;
+    let options = &*site.options;
     let mut out = Zeroizing::new(String::with_capacity(8192));
     // Writing to a String cannot fail.
     let _ = head(site, &mut out);

@@ -1,6 +1,7 @@
 //! `config.toml` as typed values that remember where they came from.
 
 use super::{KNOWN, SettingsError};
+use crate::model::router::Watchdog;
 use crate::model::{
     Invalid,
     text::closest,
@@ -118,7 +119,7 @@ impl<'a> File<'a> {
             }
             for key in table.keys() {
                 let k = key.get_ref().as_ref();
-                if !keys.iter().any(|known| known.name == k) {
+                if !keys.iter().any(|known| known.name == k) && (name, k) != ("router", "for") {
                     let known = keys.iter().map(|k| k.name).collect();
                     return Err(unknown(&key.span(), format!("setting \"{name}.{k}\""), k, known));
                 }
@@ -128,7 +129,84 @@ impl<'a> File<'a> {
     }
 
     fn find(&self, section: &str, key: &str) -> Option<&Spanned<DeValue<'a>>> {
-        self.table.get(section)?.get_ref().as_table()?.get(key)
+        self.section_at(section)?.get_ref().as_table()?.get(key)
+    }
+
+    /// A section by its path: `router`, or `router.for.0`, the first of a list of tables.
+    fn section_at(&self, path: &str) -> Option<&Spanned<DeValue<'a>>> {
+        let mut steps = path.split('.');
+        let mut at = self.table.get(steps.next()?)?;
+        for step in steps {
+            at = match (step.parse::<usize>(), at.get_ref()) {
+                (Ok(n), DeValue::Array(list)) => list.get(n)?,
+                (_, DeValue::Table(table)) => table.get(step)?,
+                _ => return None,
+            };
+        }
+        Some(at)
+    }
+
+    /// How many tables a list of them has.
+    pub(super) fn tables(&self, path: &str) -> Result<usize, SettingsError> {
+        let Some(v) = self.section_at(path) else {
+            return Ok(0);
+        };
+        let hint = format!("write [[{path}]]");
+        let wrong = |v| self.mistyped(v, path, "a list of tables", &hint);
+        let list = v.get_ref().as_array().ok_or_else(|| wrong(v))?;
+        match list.iter().find(|t| !t.get_ref().is_table()) {
+            Some(other) => Err(wrong(other)),
+            None => Ok(list.len()),
+        }
+    }
+
+    /// Refuses what a section has beside these keys.
+    pub(super) fn refuse_unknown_in(
+        &self,
+        path: &str,
+        known: &[&str],
+        suggest: fn(&str, &[&str]) -> String,
+    ) -> Result<(), SettingsError> {
+        let table = self.section_at(path).and_then(|v| v.get_ref().as_table());
+        match table.into_iter().flat_map(|t| t.keys()).find(|k| !known.contains(&k.get_ref().as_ref())) {
+            None => Ok(()),
+            Some(key) => Err(SettingsError {
+                message: format!(
+                    "{}: unknown setting {:?}",
+                    self.origin(&key.span()),
+                    name(path, key.get_ref())
+                ),
+                hint: Some(suggest(key.get_ref(), known)),
+                usage: false,
+            }),
+        }
+    }
+
+    /// An error about a section as a whole.
+    pub(super) fn refused_section(&self, path: &str, reason: &str, hint: &str) -> SettingsError {
+        let origin =
+            self.section_at(path).map_or_else(|| self.path.display().to_string(), |v| self.origin(&v.span()));
+        let shown = name(path, "");
+        SettingsError {
+            message: format!("{origin}: {} {reason}", shown.trim_end_matches('.')),
+            hint: Some(hint.to_owned()),
+            usage: false,
+        }
+    }
+
+    /// `true`, `false` or `"auto"`.
+    pub(super) fn watchdog(&self, section: &str, key: &str) -> Result<Option<Watchdog>, SettingsError> {
+        let Some(v) = self.find(section, key) else {
+            return Ok(None);
+        };
+        match v.get_ref() {
+            DeValue::Boolean(flag) => Ok(Some(if *flag { Watchdog::On } else { Watchdog::Off })),
+            DeValue::String(text) if text == "auto" => Ok(Some(Watchdog::Auto)),
+            _ => {
+                let key = name(section, key);
+                Err(self.mistyped(v, &key, "true, false or \"auto\"", "write true, false or \"auto\""))
+            }
+        }
     }
 
     fn variable(&self, section: &str, key: &str) -> Option<Value> {
@@ -171,7 +249,7 @@ impl<'a> File<'a> {
         let Some(v) = self.find(section, key) else {
             return Ok(None);
         };
-        let name = format!("{section}.{key}");
+        let name = name(section, key);
         let text =
             v.get_ref().as_str().ok_or_else(|| self.mistyped(v, &name, "a string", "write it in quotes"))?;
         Ok(Some(Value { text: text.to_owned(), origin: self.origin(&v.span()), key: Some(name) }))
@@ -199,7 +277,7 @@ impl<'a> File<'a> {
             let Some(v) = self.find(section, key) else {
                 return Ok(None);
             };
-            let name = format!("{section}.{key}");
+            let name = name(section, key);
             let number = v
                 .get_ref()
                 .as_integer()
@@ -248,7 +326,7 @@ impl<'a> File<'a> {
         let Some(v) = self.find(section, key) else {
             return Ok(None);
         };
-        let name = format!("{section}.{key}");
+        let name = name(section, key);
         let wrong = || self.mistyped(v, &name, "true or false", "write true or false, without quotes");
         v.get_ref().as_bool().map(Some).ok_or_else(wrong)
     }
@@ -258,7 +336,7 @@ impl<'a> File<'a> {
         let Some(v) = self.find(section, key) else {
             return Ok(Vec::new());
         };
-        let name = format!("{section}.{key}");
+        let name = name(section, key);
         let hint = "write [\"…\", \"…\"]";
         let array =
             v.get_ref().as_array().ok_or_else(|| self.mistyped(v, &name, "a list of strings", hint))?;
@@ -292,7 +370,7 @@ impl<'a> File<'a> {
             .find(section, key)
             .map_or_else(|| self.path.display().to_string(), |v| self.origin(&v.span()));
         SettingsError {
-            message: format!("{origin}: {section}.{key} {reason}"),
+            message: format!("{origin}: {} {reason}", name(section, key)),
             hint: Some(hint.to_owned()),
             usage: false,
         }
@@ -306,6 +384,12 @@ impl<'a> File<'a> {
             usage: false,
         }
     }
+}
+
+/// A key as people write it: a table of a list without its number.
+fn name(section: &str, key: &str) -> String {
+    let steps = section.split('.').filter(|s| s.parse::<usize>().is_err());
+    steps.chain([key]).collect::<Vec<_>>().join(".")
 }
 
 fn line_of(text: &str, span: &Range<usize>) -> usize {

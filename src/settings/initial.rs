@@ -53,14 +53,18 @@ backend     = {backend}
 [router]
 # What a rendered script puts on the router.
 # interface       = "wireguard-iwas"
-# listen_port     = 51820             # 0 leaves it to the router
+listen_port       = 0                 # 0 leaves it to the router
 # keepalive       = 25                # seconds; 0 turns it off
 # allowed_address = ["0.0.0.0/0"]     # what the router accepts from the hub
 # mtu             = 1420
 # management      = ["icmp", "ssh", "winbox", "api", "api-ssl"]   # [] leaves its firewall alone
 # routes          = []                # networks behind the hub
 # reach           = "any"             # any | network | hub
-# watchdog        = false             # revive a dark tunnel from the router's side
+# watchdog        = "auto"            # revive a dark tunnel from the router's side: true | false | auto
+# The same for some locations only, by tag or org; the later come over the earlier.
+# [[router.for]]
+# tag = "uplink=lte"
+# mtu = 1380
 
 [keys]
 # stored (sealed with age) | once (shown once, never stored) | router (made on the router)

@@ -138,7 +138,9 @@ pub const KNOWN: &[Section] = &[
     },
     Section {
         name: "router",
-        about: "What a rendered script puts on the router. A change reaches a router with its next script.",
+        about: "What a rendered script puts on the router. A change reaches a router with its next script.\n\n\
+                [[router.for]] has the same keys for the locations that it names by tag = \"KEY=VALUE\", by org = \
+                \"NAME\", or by both. Where several match, the later ones come over the earlier.",
         keys: &[
             key(
                 "interface",
@@ -146,7 +148,13 @@ pub const KNOWN: &[Section] = &[
                 r#""wireguard-iwas""#,
                 "Name of the WireGuard interface on the router, 1 to 15 letters, digits or . _ -.",
             ),
-            key("listen_port", None, "51820", "UDP port on the router; 0 leaves it to the router."),
+            key(
+                "listen_port",
+                None,
+                "51820",
+                "UDP port on the router; 0 leaves it to the router, which then never meets a port that is taken. \"iwas-wg init\" \
+                 writes 0 for a new hub.",
+            ),
             key("keepalive", None, "25", "Seconds between keepalives; 0 turns them off."),
             key(
                 "allowed_address",
@@ -180,8 +188,12 @@ pub const KNOWN: &[Section] = &[
             key(
                 "watchdog",
                 None,
-                "false",
-                "Whether the router revives a dark tunnel by itself, with a script that its netwatch runs.",
+                r#""auto""#,
+                "Whether the router revives a dark tunnel by itself: true, false, or \"auto\", where the endpoint is a \
+                 name, which RouterOS does not resolve again by itself. A script of its netwatch, which device-mode \
+                 \"home\" allows, asks after 1, 2, 4 and up to 30 minutes without the hub: while the endpoint, 1.1.1.1 \
+                 or 9.9.9.9 answers a ping, it follows the name to its new address or takes another UDP port. It \
+                 writes nothing otherwise.",
             ),
         ],
     },

@@ -1,6 +1,7 @@
 //! The scripts, run on a modelled router.
 
 mod conflicts;
+mod cuts;
 mod defects;
 mod firewall;
 mod install;
@@ -76,7 +77,7 @@ impl Spoke {
             private_key: private_key.as_ref(),
             next_public_key: self.next_key,
             preshared_key: self.preshared_key.as_deref(),
-            options: &self.options,
+            options: std::borrow::Cow::Borrowed(&self.options),
             version: "0.1.0",
         })
     }

@@ -85,11 +85,8 @@
     # Within the same second the old handshake and the new one could not be told apart.
     :if ($iwSeen > 0s) do={ :delay 2s }
     # 2. The new key gets 60 seconds to reach the hub, which knows both until it has seen the new one.
-    # The router alone could not find back from a preshared key without its key, or the reverse.
     :local iwBackTag "$iwTag way back"
-    :if ($iwWasPsk != $iwNewPsk) do={
-      #include way-back
-    }
+    #include way-back
     :local iwUp false
     :do {
 #if psk

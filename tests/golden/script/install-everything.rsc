@@ -341,12 +341,16 @@
     :set iwRawGood $iwWant
     :set iwDid true
   }
-  :local iwDog "{\0A  :local iwTry 0\0A  :while ([:tostr [/tool netwatch get [find where comment=\"iwas-wg:cafe-central\"] status]] = \"down\") do={\0A    :foreach iwI in=[/interface wireguard peers find where comment=\"iwas-wg:cafe-centr\
-    al\" and disabled=no] do={\0A      :local iwDark true\0A      :local iwAge [/interface wireguard peers get \$iwI last-handshake]\0A      :if ([:typeof \$iwAge] = \"time\") do={\0A        :if (\$iwAge < 3m) do={ :set iwDark false }\0A \
-    \20    }\0A      :if (\$iwDark) do={\0A        :log warning \"iwas-wg: the tunnel is dark, calling the hub anew\"\0A        /interface wireguard peers set \$iwI disabled=yes\0A        :if (\$iwTry > 0) do={\0A          :foreach iwJ in\
-    =[/interface wireguard find where comment=\"iwas-wg:cafe-central\"] do={\0A            :local iwNewPort ([/interface wireguard get \$iwJ listen-port] + 1)\0A            :if (\$iwNewPort > 65000) do={ :set iwNewPort 51821 }\0A         \
-    \20  /interface wireguard set \$iwJ listen-port=\$iwNewPort\0A          }\0A        }\0A        /interface wireguard peers set \$iwI endpoint-address=\"2001:db8::1\" disabled=no\0A        :set iwTry (\$iwTry + 1)\0A      } else={\0A  \
-    \20     :set iwTry 0\0A      }\0A    }\0A    :delay 1m\0A  }\0A}\0A"
+  :local iwDog "{\0A  :global iwDog9b91676c6e16a9e9\0A  :local iwMark (\"\" . [/system resource get uptime])\0A  :set iwDog9b91676c6e16a9e9 \$iwMark\0A  :local iwPause 1m\0A  :local iwTry 0\0A  :local iwGo true\0A  :while (\$iwGo) do={\0A\
+    \20   :delay \$iwPause\0A    :set iwPause (\$iwPause + \$iwPause)\0A    :if (\$iwPause > 30m) do={ :set iwPause 30m }\0A    :set iwGo false\0A    :foreach iwI in=[/tool netwatch find where comment=\"iwas-wg:cafe-central\"] do={\0A    \
+    \20 :if ((\"\" . [/tool netwatch get \$iwI status]) = \"down\") do={ :set iwGo true }\0A    }\0A    :local iwPeers [/interface wireguard peers find where comment=\"iwas-wg:cafe-central\" and disabled=no]\0A    :if (([:len \$iwPeers] =\
+    \200) or (\$iwMark != (\"\" . \$iwDog9b91676c6e16a9e9))) do={ :set iwGo false }\0A    :local iwDark \$iwGo\0A    :foreach iwI in=\$iwPeers do={\0A      :local iwAge [/interface wireguard peers get \$iwI last-handshake]\0A      :if ([:\
+    typeof \$iwAge] = \"time\") do={\0A        :if (\$iwAge < 3m) do={ :set iwDark false }\0A      }\0A    }\0A    :local iwIs \"2001:db8::1\"\0A    :if (\$iwDark) do={\0A      # Without internet of its own the router can do nothing.\0A  \
+    \20   :local iwNet 0\0A      :foreach iwA in=[:toarray \"\$iwIs,1.1.1.1,9.9.9.9\"] do={\0A        :do { :if (\$iwNet = 0) do={ :set iwNet [/ping (\"\" . \$iwA) count=2] } } on-error={ }\0A      }\0A      :if (\$iwNet = 0) do={ :set iw\
+    Dark false }\0A    }\0A    # A NAT entry on the way may be stuck: another port leaves it. Not for ever, each is a write.\0A    :if (\$iwDark and (\$iwTry < 6)) do={\0A      :set iwTry (\$iwTry + 1)\0A      :foreach iwI in=[/interface \
+    wireguard find where comment=\"iwas-wg:cafe-central\"] do={\0A        :local iwNewPort ([/interface wireguard get \$iwI listen-port] + 1)\0A        :local iwFree false\0A        :while (!\$iwFree) do={\0A          :if (\$iwNewPort > 6\
+    5000) do={ :set iwNewPort 51821 }\0A          :set iwFree true\0A          :if ([:len [/interface wireguard find where listen-port=\$iwNewPort]] > 0) do={\0A            :set iwFree false\0A            :set iwNewPort (\$iwNewPort + 1)\
+    \0A          }\0A        }\0A        :log warning \"iwas-wg: the tunnel is dark, calling the hub from port \$iwNewPort\"\0A        /interface wireguard set \$iwI listen-port=\$iwNewPort\0A      }\0A    }\0A  }\0A}\0A"
   :if ([:len [/tool netwatch find where comment=$iwTag]] = 0) do={
     /tool netwatch add host=10.0.0.1 interval=1m timeout=3s down-script=$iwDog comment=$iwTag
     :put "iwas-wg: watchdog added"

@@ -302,9 +302,29 @@
     :set iwRawGood $iwWant
     :set iwDid true
   }
-  :if ([:len [/tool netwatch find where comment=$iwTag]] > 0) do={
-    /tool netwatch remove [find where comment=$iwTag]
-    :put "iwas-wg: watchdog removed"
+  :local iwDog "{\0A  :global iwDog9b91676c6e16a9e9\0A  :local iwMark (\"\" . [/system resource get uptime])\0A  :set iwDog9b91676c6e16a9e9 \$iwMark\0A  :local iwPause 1m\0A  :local iwTry 0\0A  :local iwGo true\0A  :while (\$iwGo) do={\0A\
+    \20   :delay \$iwPause\0A    :set iwPause (\$iwPause + \$iwPause)\0A    :if (\$iwPause > 30m) do={ :set iwPause 30m }\0A    :set iwGo false\0A    :foreach iwI in=[/tool netwatch find where comment=\"iwas-wg:cafe-central\"] do={\0A    \
+    \20 :if ((\"\" . [/tool netwatch get \$iwI status]) = \"down\") do={ :set iwGo true }\0A    }\0A    :local iwPeers [/interface wireguard peers find where comment=\"iwas-wg:cafe-central\" and disabled=no]\0A    :if (([:len \$iwPeers] =\
+    \200) or (\$iwMark != (\"\" . \$iwDog9b91676c6e16a9e9))) do={ :set iwGo false }\0A    :local iwDark \$iwGo\0A    :foreach iwI in=\$iwPeers do={\0A      :local iwAge [/interface wireguard peers get \$iwI last-handshake]\0A      :if ([:\
+    typeof \$iwAge] = \"time\") do={\0A        :if (\$iwAge < 3m) do={ :set iwDark false }\0A      }\0A    }\0A    :local iwIs \"vpn.example.com\"\0A    :do { :set iwIs (\"\" . [:resolve \"vpn.example.com\"]) } on-error={ :set iwIs \"\" }\
+    \0A    :if (\$iwDark) do={\0A      # Without internet of its own the router can do nothing.\0A      :local iwNet 0\0A      :foreach iwA in=[:toarray \"\$iwIs,1.1.1.1,9.9.9.9\"] do={\0A        :do { :if (\$iwNet = 0) do={ :set iwNet [/\
+    ping (\"\" . \$iwA) count=2] } } on-error={ }\0A      }\0A      :if (\$iwNet = 0) do={ :set iwDark false }\0A    }\0A    :foreach iwI in=\$iwPeers do={\0A      :local iwHas (\"\" . [/interface wireguard peers get \$iwI endpoint-addres\
+    s])\0A      :local iwUsed (\"\" . [/interface wireguard peers get \$iwI current-endpoint-address])\0A      :if (\$iwDark and (\$iwIs != \"\") and ((\$iwIs != \$iwUsed) or (\$iwHas != \"vpn.example.com\"))) do={\0A        :log warning \
+    \"iwas-wg: the tunnel is dark, following the endpoint to \$iwIs\"\0A        # The same name again might change nothing: by its address it does.\0A        /interface wireguard peers set \$iwI endpoint-address=\$iwIs\0A        /interfac\
+    e wireguard peers set \$iwI endpoint-address=\"vpn.example.com\"\0A        :set iwDark false\0A      }\0A    }\0A    # A NAT entry on the way may be stuck: another port leaves it. Not for ever, each is a write.\0A    :if (\$iwDark and\
+    \20(\$iwTry < 6)) do={\0A      :set iwTry (\$iwTry + 1)\0A      :foreach iwI in=[/interface wireguard find where comment=\"iwas-wg:cafe-central\"] do={\0A        :local iwNewPort ([/interface wireguard get \$iwI listen-port] + 1)\0A  \
+    \20     :local iwFree false\0A        :while (!\$iwFree) do={\0A          :if (\$iwNewPort > 65000) do={ :set iwNewPort 51821 }\0A          :set iwFree true\0A          :if ([:len [/interface wireguard find where listen-port=\$iwNewPo\
+    rt]] > 0) do={\0A            :set iwFree false\0A            :set iwNewPort (\$iwNewPort + 1)\0A          }\0A        }\0A        :log warning \"iwas-wg: the tunnel is dark, calling the hub from port \$iwNewPort\"\0A        /interface\
+    \20wireguard set \$iwI listen-port=\$iwNewPort\0A      }\0A    }\0A  }\0A}\0A"
+  :if ([:len [/tool netwatch find where comment=$iwTag]] = 0) do={
+    /tool netwatch add host=10.0.0.1 interval=1m timeout=3s down-script=$iwDog comment=$iwTag
+    :put "iwas-wg: watchdog added"
+    :set iwDid true
+  }
+  :local iwWid [:pick [/tool netwatch find where comment=$iwTag] 0]
+  :if ((("" . [/tool netwatch get $iwWid down-script]) != $iwDog) or (("" . [/tool netwatch get $iwWid host]) != $iwHub)) do={
+    /tool netwatch set $iwWid host=10.0.0.1 down-script=$iwDog
+    :put "iwas-wg: watchdog updated"
     :set iwDid true
   }
   # 3. What would keep the tunnel or the management from working. None of it is fatal or changed.

@@ -66,23 +66,20 @@
     # Within the same second the old handshake and the new one could not be told apart.
     :if ($iwSeen > 0s) do={ :delay 2s }
     # 2. The new key gets 60 seconds to reach the hub, which knows both until it has seen the new one.
-    # The router alone could not find back from a preshared key without its key, or the reverse.
     :local iwBackTag "$iwTag way back"
-    :if ($iwWasPsk != $iwNewPsk) do={
-      :do {
-        :local iwDo "/interface wireguard peers set [find where comment=\"$iwTag\"] public-key=\"$iwWasPub\" endpoint-address=\"$iwWasEp\" endpoint-port=$iwWasPort"
-        :if ($iwWasPsk != "") do={ :set iwDo "$iwDo preshared-key=\"$iwWasPsk\"" }
-        :if (($iwWasPsk = "") and ($iwNewPsk != "")) do={
-          :set iwDo "$iwDo\n:do { /interface wireguard peers set [find where comment=\"$iwTag\"] preshared-key=none } on-error={ }"
-          :set iwDo "$iwDo\n:do { /interface wireguard peers set [find where comment=\"$iwTag\"] preshared-key=\"\" } on-error={ }"
-        }
-        :if ($iwNewKey) do={ :set iwDo "$iwDo\n/interface wireguard set [find where comment=\"$iwTag\"] private-key=\"$iwWasKey\"" }
-        :set iwDo "$iwDo\n:log warning \"iwas-wg: the old session is back after an interrupted script\""
-        :set iwDo "$iwDo\n/tool netwatch remove [find where comment=\"$iwBackTag\"]"
-        :local iwDone ":delay 5m\n/tool netwatch remove [find where comment=\"$iwBackTag\"]"
-        /tool netwatch add host=10.0.0.1 interval=3m timeout=3s down-script=$iwDo up-script=$iwDone comment=$iwBackTag
-      } on-error={ :put "iwas-wg: no way back over a power cut, netwatch refused it" }
-    }
+    :do {
+      :local iwDo "/interface wireguard peers set [find where comment=\"$iwTag\"] public-key=\"$iwWasPub\" endpoint-address=\"$iwWasEp\" endpoint-port=$iwWasPort"
+      :if ($iwWasPsk != "") do={ :set iwDo "$iwDo preshared-key=\"$iwWasPsk\"" }
+      :if (($iwWasPsk = "") and ($iwNewPsk != "")) do={
+        :set iwDo "$iwDo\n:do { /interface wireguard peers set [find where comment=\"$iwTag\"] preshared-key=none } on-error={ }"
+        :set iwDo "$iwDo\n:do { /interface wireguard peers set [find where comment=\"$iwTag\"] preshared-key=\"\" } on-error={ }"
+      }
+      :if ($iwNewKey) do={ :set iwDo "$iwDo\n/interface wireguard set [find where comment=\"$iwTag\"] private-key=\"$iwWasKey\"" }
+      :set iwDo "$iwDo\n:log warning \"iwas-wg: the old session is back after an interrupted script\""
+      :set iwDo "$iwDo\n/tool netwatch remove [find where comment=\"$iwBackTag\"]"
+      :local iwDone ":delay 5m\n/tool netwatch remove [find where comment=\"$iwBackTag\"]"
+      /tool netwatch add host=10.0.0.1 interval=3m timeout=3s down-script=$iwDo up-script=$iwDone comment=$iwBackTag
+    } on-error={ :put "iwas-wg: no way back over a power cut, netwatch refused it" }
     :local iwUp false
     :do {
       :if ($iwWasPsk != "") do={

@@ -14,7 +14,6 @@ mod run;
 mod state;
 mod value;
 
-#[allow(unused_imports, reason = "the real tests use less")]
 pub(crate) use firewall::Packet;
 pub(crate) use router::{Hub, Router};
 pub(crate) use state::WireGuard;
@@ -85,7 +84,10 @@ impl Router {
     }
 
     fn run_netwatch(&mut self, which: &str) -> Vec<Outcome> {
-        let scripts: Vec<String> = self.rows_of("tool netwatch").map(|r| r.get(which).to_string()).collect();
+        let mut scripts: Vec<String> =
+            self.rows_of("tool netwatch").map(|r| r.get(which).to_string()).collect();
+        // They run at the same time; here the youngest goes first, for the watchdog waits for its end.
+        scripts.reverse();
         let minor = self.minor();
         self.sensitive = false;
         let outcomes = scripts.iter().map(|s| self.run(s, minor)).collect();
@@ -104,6 +106,11 @@ impl Router {
     /// Seconds that passed since an earlier copy of this router.
     pub(crate) fn seconds_since(&self, earlier: &Self) -> i64 {
         self.now - earlier.now
+    }
+
+    /// The moment, on its own clock.
+    pub(crate) fn seconds_now(&self) -> i64 {
+        self.now
     }
 
     /// Lets time pass.

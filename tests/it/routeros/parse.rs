@@ -195,7 +195,7 @@ impl Parser<'_> {
     fn colon_command(&mut self, line: usize) -> Parsed<Command> {
         let name = format!(":{}", self.word()?);
         let mut args = Vec::new();
-        if matches!(name.as_str(), ":local" | ":set" | ":foreach" | ":for") {
+        if matches!(name.as_str(), ":local" | ":global" | ":set" | ":foreach" | ":for") {
             self.space();
             let variable = self.name()?;
             if name != ":set" && menus::is_property(&variable) {

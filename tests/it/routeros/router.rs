@@ -84,12 +84,17 @@ pub(crate) struct Router {
     pub(super) sensitive: bool,
     /// When set, the n-th write from now fails: a fault in the middle.
     pub(crate) fail_write: Option<usize>,
-    /// When set, the power goes after so many more statements.
-    pub(crate) power_for: Option<usize>,
+    /// When set, the router after each statement that changed what survives a power cut.
+    pub(crate) film: Option<Vec<Router>>,
+    /// Statements that ran.
+    pub(crate) statements: usize,
     /// What `preshared-key=` takes for "none": versions differ.
     pub(crate) unset_word: Option<&'static str>,
     /// Addresses of the internet that answer an echo.
     pub(crate) internet: Vec<String>,
+    /// When another run of the same script begins, which leaves its own marks.
+    pub(crate) other_run_at: Option<i64>,
+    pub(super) globals: BTreeMap<String, Value>,
     /// What a name resolves to.
     pub(crate) resolved: String,
 }
@@ -112,7 +117,10 @@ impl Router {
             pings: true,
             sensitive: true,
             fail_write: None,
-            power_for: None,
+            film: None,
+            statements: 0,
+            other_run_at: None,
+            globals: BTreeMap::new(),
             unset_word: Some(""),
             internet: ["1.1.1.1", "9.9.9.9"].map(String::from).into(),
             resolved: "198.51.100.9".into(),
@@ -359,6 +367,9 @@ impl Router {
     pub(super) fn delay(&mut self, seconds: i64) {
         for _ in 0..seconds {
             self.now += 1;
+            if self.other_run_at == Some(self.now) {
+                self.globals.values_mut().for_each(|mark| *mark = Value::str("another"));
+            }
             self.settle();
         }
     }
@@ -400,7 +411,7 @@ impl Router {
     /// The power comes back: what is configured stays, what runs or was learned is gone, and
     /// netwatch looks at its hosts five minutes later.
     pub(crate) fn reboot(&mut self) {
-        self.power_for = None;
+        self.globals.clear();
         for row in self.rows.iter_mut().filter(|r| r.menu == "interface wireguard peers") {
             row.values.remove("handshake-at");
             row.values.remove("session");

@@ -85,12 +85,19 @@ impl<'r> Run<'r> {
                 if self.steps > 200_000 {
                     return self.fail("endless loop");
                 }
-                match &mut self.router.power_for {
-                    Some(0) => return self.fail("the power is gone"),
-                    Some(left) => *left -= 1,
-                    None => {}
+                self.router.statements += 1;
+                if command.path.is_empty() {
+                    return self.global(command);
                 }
-                if command.path.is_empty() { self.global(command) } else { self.in_menu(command) }
+                let before = self.router.writes;
+                let result = self.in_menu(command);
+                if self.router.writes != before
+                    && let Some(mut film) = self.router.film.take()
+                {
+                    film.push(self.router.clone());
+                    self.router.film = Some(film);
+                }
+                result
             }
         }
     }
@@ -117,7 +124,8 @@ impl<'r> Run<'r> {
                 {
                     return self.property(&row, name);
                 }
-                self.scopes.iter().rev().find_map(|s| s.get(name)).cloned().unwrap_or(Value::Nil)
+                let global = self.router.globals.get(name);
+                self.scopes.iter().rev().find_map(|s| s.get(name)).or(global).cloned().unwrap_or(Value::Nil)
             }
             Expr::Property(name) => match self.looking_at.clone() {
                 Some(row) => self.property(&row, name)?,
@@ -188,6 +196,10 @@ impl<'r> Run<'r> {
     }
 
     fn assign(&mut self, name: &str, value: Value, new: bool) -> Ran<()> {
+        if let Some(global) = self.router.globals.get_mut(name).filter(|_| !new) {
+            *global = value;
+            return Ok(());
+        }
         let scope = if new {
             self.scopes.last_mut()
         } else {
@@ -259,7 +271,7 @@ impl<'r> Run<'r> {
                 };
                 let depth = self.scopes.len();
                 match (self.block(body), Self::named(command, "on-error")) {
-                    (Err(_), Some(_)) if self.router.power_for != Some(0) => {
+                    (Err(_), Some(_)) => {
                         self.scopes.truncate(depth);
                         self.looking_at = None;
                         self.body(command, "on-error")?;
@@ -278,6 +290,9 @@ impl<'r> Run<'r> {
             ":local" | ":set" => {
                 let value = args.get(1).cloned().unwrap_or(Value::Nil);
                 self.assign(&variable, value, command.name == ":local")?;
+            }
+            ":global" => {
+                self.router.globals.entry(variable).or_insert(Value::Nil);
             }
             ":put" => self.output.push(first.to_string()),
             ":log" => self.router.log.push(args.get(1).cloned().unwrap_or(Value::Nil).to_string()),

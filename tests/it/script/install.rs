@@ -2,6 +2,7 @@
 
 use super::{HUB_IP, Spoke, TAG, hub, installed, key, public, routers};
 use crate::routeros::Router;
+use iwas_wg::model::router::Watchdog;
 use iwas_wg::{
     model::router::{Reach, Service},
     script::Kind::Install,
@@ -58,7 +59,7 @@ fn a_second_run_changes_nothing_at_all() {
         |s| s.options.management = vec![Service::Ssh],
         |s| {
             s.preshared_key = Some(key(9).expose().to_string());
-            s.options.watchdog = true;
+            s.options.watchdog = Watchdog::On;
             s.options.routes =
                 vec!["192.168.50.0/24".parse().expect("net"), "fd00::/64".parse().expect("net")];
             s.options.allowed_address = vec!["10.0.0.0/24".parse().expect("net")];
@@ -96,7 +97,7 @@ fn each_setting_that_changed_on_the_hub_is_changed_and_nothing_is_doubled() {
         ("less management", |s| s.options.management = vec![Service::Winbox]),
         ("routes", |s| s.options.routes = vec!["192.168.50.0/24".parse().expect("net")]),
         ("interface", |s| s.options.interface = "wg-site".into()),
-        ("watchdog", |s| s.options.watchdog = true),
+        ("watchdog", |s| s.options.watchdog = Watchdog::Off),
     ];
     for (what, change) in changes {
         for (n, mut router) in routers().into_iter().enumerate() {
@@ -122,7 +123,7 @@ fn each_setting_that_changed_on_the_hub_is_changed_and_nothing_is_doubled() {
 #[test]
 fn a_run_that_broke_off_anywhere_is_mended_by_the_next() {
     let mut spoke = Spoke::new();
-    spoke.options.watchdog = true;
+    spoke.options.watchdog = Watchdog::On;
     spoke.options.routes = vec!["192.168.50.0/24".parse().expect("net")];
     let [_, mut clean] = routers();
     let writes = spoke.run_well(Install, &mut clean).writes;
@@ -185,7 +186,7 @@ fn a_rule_that_came_to_stand_behind_a_drop_is_moved() {
 fn a_renamed_location_is_taken_over_when_the_key_is_the_same() {
     let [_, mut router] = routers();
     let mut old = Spoke::new();
-    old.options.watchdog = true;
+    old.options.watchdog = Watchdog::On;
     old.options.routes = vec!["192.168.50.0/24".parse().expect("net")];
     old.run_well(Install, &mut router);
     let mut new = Spoke { location: Spoke::new().location, ..old };

@@ -3,6 +3,7 @@
 
 use super::{Spoke, key, public};
 use crate::routeros::lint;
+use iwas_wg::model::router::Watchdog;
 use iwas_wg::{
     model::{
         KeyMode,
@@ -44,7 +45,7 @@ fn each(mut take: impl FnMut(&str, &str)) {
                         spoke.next_key = next.then(|| public(8));
                         spoke.options.reach = reach;
                         spoke.options.management.clone_from(management);
-                        spoke.options.watchdog = on(0);
+                        spoke.options.watchdog = if on(0) { Watchdog::On } else { Watchdog::Off };
                         if on(1) {
                             let routes = ["192.168.50.0/24", "172.16.0.0/12", "fd00:50::/64"];
                             spoke.options.routes = routes.map(|n| n.parse().expect("net")).into();

@@ -2,12 +2,13 @@
 
 use super::{Spoke, TAG, hub, routers};
 use crate::routeros::Router;
+use iwas_wg::model::router::Watchdog;
 use iwas_wg::script::Kind::{Check, Install, Remove, Rotate};
 
 /// A site with everything that a script can make.
 fn everything() -> Spoke {
     let mut spoke = Spoke::new();
-    spoke.options.watchdog = true;
+    spoke.options.watchdog = Watchdog::On;
     spoke.options.routes =
         vec!["192.168.50.0/24".parse().expect("net"), "fd00:50::/64".parse().expect("net")];
     spoke
