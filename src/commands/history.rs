@@ -5,7 +5,7 @@ use super::{
     context::require,
     filter::Filter,
     out::{Form, Out},
-    past::{Past, Since, gather, table},
+    past::{Past, Since, gather, table, write_page},
 };
 use crate::model::time::span;
 use crate::{
@@ -97,7 +97,7 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
     }
     let changes: Vec<ChangeReport> = changes.into_iter().map(report).collect();
     if let Some(path) = &args.html {
-        past.write_page(ctx, path, &past.page(Some(&changes)))?;
+        write_page(ctx, path, &past.page(Some(&changes)))?;
     }
     match form {
         Form::Json => {

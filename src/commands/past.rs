@@ -164,12 +164,12 @@ impl Past {
     pub(super) fn page(&self, changes: Option<&[ChangeReport]>) -> String {
         page::page(self.window, &self.fleet, &self.sites, changes)
     }
+}
 
-    /// Writes the page for a browser.
-    pub(super) fn write_page(&self, ctx: &mut Context<'_>, path: &Path, text: &str) -> Result<(), Error> {
-        // With the rights of who asked for it: the file may lie anywhere.
-        ctx.on_behalf(path, || fsx::put(path, text.as_bytes(), 0o644))?;
-        ctx.ui.say(&format!("wrote {}", path.display()));
-        Ok(())
-    }
+/// Writes the page for a browser.
+pub(super) fn write_page(ctx: &mut Context<'_>, path: &Path, text: &str) -> Result<(), Error> {
+    // With the rights of who asked for it: the file may lie anywhere.
+    ctx.on_behalf(path, || fsx::put(path, text.as_bytes(), 0o644))?;
+    ctx.ui.say(&format!("wrote {}", path.display()));
+    Ok(())
 }

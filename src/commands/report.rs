@@ -5,7 +5,7 @@ use super::{
     columns::Columns,
     filter::Filter,
     out::{Form, Out},
-    past::{Past, Since, gather, table},
+    past::{Past, Since, gather, table, write_page},
 };
 use crate::model::text::count;
 use crate::model::{text::size, time::span};
@@ -73,7 +73,7 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
         &mut |_, _, _| {},
     )?;
     if let Some(path) = &args.html {
-        past.write_page(ctx, path, &past.page(None))?;
+        write_page(ctx, path, &past.page(None))?;
         if form == Form::Table {
             return Ok(Outcome::Done);
         }
