@@ -58,7 +58,7 @@ fn a_file_that_is_written_is_new_whatever_was_planted_there() {
         assert_eq!(meta.permissions().mode() & 0o7777, *mode, "{words:?}");
         assert!(meta.ino() != planted && meta.len() > 0, "{words:?} filled the planted file");
         assert_eq!(open.metadata().expect("metadata").len(), 0, "{words:?}");
-        assert_eq!(fs::read_dir(&dir).expect("dir").filter(|e| is_hidden(e)).count(), 0, "{words:?}");
+        assert_eq!(fs::read_dir(&dir).expect("dir").filter(is_hidden).count(), 0, "{words:?}");
     }
 }
 

@@ -12,7 +12,7 @@ use std::{
 };
 
 /// Requires that the lock is free now.
-fn require_free(lock: &PathBuf, when: &str) {
+fn require_free(lock: &std::path::Path, when: &str) {
     let free = Lock::acquire(lock, Duration::ZERO, "the test", &mut |_| {});
     assert!(free.is_ok(), "{when}: {free:?}");
 }
