@@ -27,7 +27,8 @@ use crate::{
     vault::Opener,
     wgconf::Overwriting,
 };
-use std::{collections::HashSet, path::Path};
+use ipnet::IpNet;
+use std::{collections::HashSet, net::IpAddr, path::Path};
 
 /// Say what is wrong on this hub and how to mend it
 ///
@@ -403,7 +404,10 @@ fn sites(found: &mut Findings, store: &Store, scope: &Scope) -> Result<(), Error
         .wanted_peers()?
         .into_iter()
         .filter(|(name, peer)| {
-            !peer.wider.is_empty() && (scope.is_all() || all.iter().any(|l| l.name == *name))
+            // The next address of a peer that moves is its own.
+            let own = all.binary_search_by(|l| l.name.cmp(name)).ok().map(|i| &all[i]);
+            let next = own.and_then(|l| l.moving.as_ref()).map(|m| IpNet::from(IpAddr::V4(m.vpn_ip)));
+            own.is_some() && peer.wider.iter().any(|net| Some(*net) != next)
         })
         .map(|(name, _)| name.to_string())
         .collect();

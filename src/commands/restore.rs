@@ -62,7 +62,8 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
         fsx::create_dir(dir, 0o700)?;
     }
     let opened = unsealed(ctx, &settings, &args.file)?;
-    let mut is_told = false;
+    // Where nobody can be asked, the error is all that is said.
+    let mut is_told = !(args.yes || args.dry_run || ctx.can_ask());
     let proposal = Proposal {
         what: "the store",
         yes: args.yes || args.dry_run,

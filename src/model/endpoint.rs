@@ -52,12 +52,23 @@ impl FromStr for Endpoint {
         if s.is_empty() {
             return Err(refuse("is empty"));
         }
+        if s.contains("://") {
+            return Err(refuse("is a URL, not a host name or address"));
+        }
+        if s.contains('/') {
+            return Err(refuse("has a path or a prefix length, which an endpoint does not"));
+        }
+        if s.contains('%') && s.contains(':') {
+            return Err(refuse("has a zone, which means something on this machine only"));
+        }
         if s.parse::<Ipv6Addr>().is_ok() {
+            check_host(s).map_err(|reason| refuse(&reason))?;
             return Ok(Self { host: s.to_owned(), port: None });
         }
         if let Some(rest) = s.strip_prefix('[') {
             let (host, rest) = rest.split_once(']').ok_or_else(|| refuse("lacks the closing bracket"))?;
             host.parse::<Ipv6Addr>().map_err(|_| refuse("has no IPv6 address in its brackets"))?;
+            check_host(host).map_err(|reason| refuse(&reason))?;
             let port = match rest.strip_prefix(':') {
                 None if rest.is_empty() => None,
                 Some(p) => {
@@ -66,6 +77,9 @@ impl FromStr for Endpoint {
                 None => return Err(refuse("has text after the bracket that is not a port")),
             };
             return Ok(Self { host: host.to_owned(), port });
+        }
+        if s.matches(':').count() > 1 {
+            return Err(refuse("is not an IPv6 address; with a port, one stands in brackets"));
         }
         let (host, port) = match s.split_once(':') {
             None => (s, None),
@@ -147,6 +161,27 @@ mod tests {
             assert_eq!(e.host(), host);
             assert_eq!(e.with_port(51820), with_port);
             assert_eq!(e.to_string().parse::<Endpoint>().expect("round trip"), e);
+        }
+    }
+
+    #[test]
+    fn what_looks_like_an_endpoint_gets_the_reason_why_it_is_none() {
+        for (text, reason) in [
+            ("https://vpn.example.com", "is a URL, not a host name or address"),
+            ("https://vpn.example.com:443/x", "is a URL, not a host name or address"),
+            ("udp://192.0.2.1:51820", "is a URL, not a host name or address"),
+            ("vpn.example.com/x", "has a path or a prefix length, which an endpoint does not"),
+            ("192.0.2.1/24", "has a path or a prefix length, which an endpoint does not"),
+            ("fe80::1%eth0", "has a zone, which means something on this machine only"),
+            ("[fe80::1%eth0]:51820", "has a zone, which means something on this machine only"),
+            ("2001:db8::g", "is not an IPv6 address; with a port, one stands in brackets"),
+            ("host:1:2", "is not an IPv6 address; with a port, one stands in brackets"),
+            ("::", "is an address that no router can dial"),
+            ("[ff02::1]:1", "is an address that no router can dial"),
+            ("host:99999", "has no port between 1 and 65535 after the colon"),
+        ] {
+            let e = text.parse::<Endpoint>().expect_err(text);
+            assert_eq!(e.to_string(), format!("endpoint {text:?} {reason}"));
         }
     }
 

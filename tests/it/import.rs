@@ -107,7 +107,7 @@ fn every_bad_row_is_told_with_its_line_and_nothing_is_done() {
          line 6: address 10.9.0.1 is outside the VPN network 10.0.0.0/24; choose another, or leave it empty for the next free one\n\
          line 7: name \"good\" is also in line 2; each row has its own\n\
          line 8: a key of the mode \"once\" is in the script alone; give a --scripts-dir for it\n\
-         line 9: the row has 2 cells, the header 5; put a cell that has a comma into \"quotes\"\n\
+         line 9: the row has 2 cells, the header 5; add the cells that are missing; they may be empty\n\
          hint: correct these rows and import the file again\n"
     );
     let run = hub.run(&["--json", "location", "import", &file]).code(2);
@@ -363,5 +363,77 @@ proptest! {
             b.run(&["location", "import", &file]).ok();
             prop_assert_eq!(b.run(&["location", "export", "--format", format]).ok().stdout, out);
         }
+    }
+}
+
+/// What an import says of a file, with its hint.
+fn refused(text: &[u8]) -> String {
+    let hub = Hub::up();
+    let file = hub.path("fleet.csv");
+    fs::write(&file, text).expect("file");
+    let run = hub.run(&["location", "import", file.to_str().expect("path"), "-n"]).code(2);
+    run.stderr.replace(file.to_str().expect("path"), "FILE")
+}
+
+#[test]
+fn each_form_that_spreadsheets_write_and_no_import_takes_has_its_own_message() {
+    let utf16: Vec<u8> = "\u{feff}name,org\r\na,b\r\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let bare: Vec<u8> = "name,org\na,b\n".encode_utf16().flat_map(u16::to_be_bytes).collect();
+    let utf16_told = "iwas-wg: the file is UTF-16 text\nhint: save it as UTF-8, such as \"CSV UTF-8\"\n";
+    let one = "iwas-wg: 1 of 2 rows of FILE cannot be imported; nothing was changed\n";
+    let end = "hint: correct these rows and import the file again\n";
+    for (text, told) in [
+        (utf16.as_slice(), utf16_told.to_owned()),
+        (bare.as_slice(), utf16_told.to_owned()),
+        (
+            b"sep=;\r\nname;org\r\na;b\r\n",
+            "iwas-wg: the first line is \"sep=\", which only spreadsheets read\n\
+             hint: remove that line; commas and semicolons are both known without it\n"
+                .to_owned(),
+        ),
+        (
+            b"name\torg\na\tb\n",
+            "iwas-wg: the cells are separated by tabs\n\
+             hint: save the file with commas or semicolons between the cells\n"
+                .to_owned(),
+        ),
+        (
+            b"name,org\r\na,b\r\nc,\"d\r\ne,f\r\n",
+            "iwas-wg: line 3: the quote that opens here is never closed\n\
+             hint: close it; a quote within a cell in quotes is written twice\n"
+                .to_owned(),
+        ),
+        (
+            b"name,org,\na,b,\n",
+            "iwas-wg: a column has no name\n\
+             hint: remove the separator at the end of the header, or name the column\n"
+                .to_owned(),
+        ),
+        (
+            b"name,org\r\na,b\r\nc,d,,\r\n",
+            format!(
+                "{one}line 3: the row has 4 cells, the header 2; remove the separators at the end of the row\n{end}"
+            ),
+        ),
+        (
+            b"name,org\r\n\r\na,b\r\n\"c\"\r\n",
+            format!(
+                "{one}line 4: the row has 1 cells, the header 2; add the cells that are missing; they may be empty\n{end}"
+            ),
+        ),
+    ] {
+        assert_eq!(refused(text), told, "{:?}", String::from_utf8_lossy(text));
+    }
+}
+
+#[test]
+fn lines_are_counted_as_an_editor_does_whatever_ends_them() {
+    for end in ["\n", "\r\n", "\r"] {
+        let text =
+            ["name,description", "a,\"two\nlines\"", "", "B,x", "c,\"a \"\"b\"\"\"", "D,y", ""].join(end);
+        let told = refused(text.as_bytes());
+        let lines: Vec<&str> =
+            told.lines().filter_map(|l| l.strip_prefix("line ")?.split(':').next()).collect();
+        assert_eq!(lines, ["5", "7"], "{end:?}: {told}");
     }
 }

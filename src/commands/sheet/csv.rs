@@ -16,8 +16,21 @@ use csv::{ByteRecord, ReaderBuilder, Writer};
 
 /// Hands over every row under the header.
 pub(super) fn read(bytes: &[u8], take: &mut impl FnMut(Result<Raw, Fault>)) -> Result<(), Error> {
-    let header = bytes.split(|b| *b == b'\n').next().unwrap_or_default();
-    let delimiter = if header.contains(&b';') && !header.contains(&b',') { b';' } else { b',' };
+    let header = bytes.split(|b| matches!(b, b'\r' | b'\n')).next().unwrap_or_default();
+    if header.to_ascii_lowercase().starts_with(b"sep=") {
+        return Err(refuse("the first line is \"sep=\", which only spreadsheets read")
+            .hint("remove that line; commas and semicolons are both known without it"));
+    }
+    let has = |separator: u8| header.contains(&separator);
+    if has(b'\t') && !has(b',') && !has(b';') {
+        return Err(refuse("the cells are separated by tabs")
+            .hint("save the file with commas or semicolons between the cells"));
+    }
+    let delimiter = if has(b';') && !has(b',') { b';' } else { b',' };
+    if let Some(line) = unclosed_quote(bytes, delimiter) {
+        return Err(refuse(format!("line {line}: the quote that opens here is never closed"))
+            .hint("close it; a quote within a cell in quotes is written twice"));
+    }
     // Rows of another length are told with their line, beside all other faults.
     let mut reader =
         ReaderBuilder::new().has_headers(false).flexible(true).delimiter(delimiter).from_reader(bytes);
@@ -29,10 +42,52 @@ pub(super) fn read(bytes: &[u8], take: &mut impl FnMut(Result<Raw, Fault>)) -> R
         return Err(refuse("the file is empty"));
     }
     let columns = columns(&record)?;
+    let mut lines = Lines { bytes, at: 0, line: 1 };
     while next(&mut record)? {
-        take(row(&record, &columns));
+        let begin = record.position().map_or(0, |p| usize::try_from(p.byte()).unwrap_or(usize::MAX));
+        take(row(&record, &columns, lines.at(begin)));
     }
     Ok(())
+}
+
+/// Counts lines: the reader does not, where two characters end one.
+struct Lines<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    line: u64,
+}
+
+impl Lines<'_> {
+    /// The line of a row that begins here, or behind the ends of lines that are here. Never goes
+    /// back.
+    fn at(&mut self, begin: usize) -> u64 {
+        let is_end = |b: &u8| matches!(b, b'\r' | b'\n');
+        while let Some(b) = self.bytes.get(self.at).filter(|b| self.at < begin || is_end(b)) {
+            let is_pair = *b == b'\r' && self.bytes.get(self.at + 1) == Some(&b'\n');
+            self.line += u64::from(is_end(b) && !is_pair);
+            self.at += 1;
+        }
+        self.line
+    }
+}
+
+/// The line of a quote that opens a cell and is not closed to the end of the file.
+fn unclosed_quote(bytes: &[u8], delimiter: u8) -> Option<u64> {
+    let mut opened = None;
+    let mut is_begin = true;
+    for (i, b) in bytes.iter().enumerate() {
+        match (opened, b) {
+            // Two of them within a cell close it and open it again.
+            (Some(_), b'"') => opened = None,
+            (Some(_), _) => {}
+            (None, b'"') if is_begin || i > 0 && bytes[i - 1] == b'"' => opened = Some(i),
+            (None, _) => is_begin = *b == delimiter || matches!(b, b'\r' | b'\n'),
+        }
+        if *b == b'"' {
+            is_begin = false;
+        }
+    }
+    opened.map(|at| Lines { bytes, at: 0, line: 1 }.at(at))
 }
 
 /// For each column of the file its place among [`COLUMNS`].
@@ -40,6 +95,10 @@ fn columns(header: &ByteRecord) -> Result<Vec<usize>, Error> {
     let mut columns: Vec<usize> = Vec::with_capacity(header.len());
     for title in header {
         let title = String::from_utf8_lossy(title);
+        if title.is_empty() {
+            return Err(refuse("a column has no name")
+                .hint("remove the separator at the end of the header, or name the column"));
+        }
         let Some(place) = COLUMNS.iter().position(|c| *c == title) else {
             let e = refuse(format!("there is no column {title:?}"));
             return Err(match closest(&title, COLUMNS) {
@@ -58,15 +117,21 @@ fn columns(header: &ByteRecord) -> Result<Vec<usize>, Error> {
     Ok(columns)
 }
 
-fn row(record: &ByteRecord, columns: &[usize]) -> Result<Raw, Fault> {
-    let line = record.position().map_or(0, csv::Position::line);
+fn row(record: &ByteRecord, columns: &[usize], line: u64) -> Result<Raw, Fault> {
     let bad = |message: String, hint: &str| fault(line, None, Error::new(Kind::Usage, message).hint(hint));
     if record.as_slice().len() > ROW_MAX {
         return Err(too_long(line));
     }
     if record.len() != columns.len() {
         let message = format!("the row has {} cells, the header {}", record.len(), columns.len());
-        return Err(bad(message, "put a cell that has a comma into \"quotes\""));
+        let hint = if record.len() < columns.len() {
+            "add the cells that are missing; they may be empty"
+        } else if record.iter().skip(columns.len()).all(<[u8]>::is_empty) {
+            "remove the separators at the end of the row"
+        } else {
+            "put a cell that has a comma into \"quotes\""
+        };
+        return Err(bad(message, hint));
     }
     let mut cells: [Cell; COLUMNS.len()] = Default::default();
     for (bytes, place) in record.iter().zip(columns) {

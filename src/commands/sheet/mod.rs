@@ -156,6 +156,10 @@ pub(super) fn open(ctx: &mut Context<'_>, file: &str) -> Result<Vec<u8>, Error> 
 pub(super) fn read(bytes: &[u8], now: Timestamp) -> Result<Sheet, Error> {
     // Spreadsheets like to begin with a byte order mark.
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    // With a mark of its order, or known by the empty half of the first character.
+    if matches!(bytes, [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [0, 1..=255, ..] | [1..=255, 0, ..]) {
+        return Err(refuse("the file is UTF-16 text").hint("save it as UTF-8, such as \"CSV UTF-8\""));
+    }
     if bytes.contains(&0) {
         return Err(refuse("the file has a NUL byte: it is not UTF-8 text"));
     }
