@@ -319,7 +319,9 @@ fn text() -> impl Strategy<Value = String> {
 }
 
 fn row() -> impl Strategy<Value = serde_json::Value> {
-    let org = proptest::option::of(text().prop_filter("org", |s| s.parse::<iwas_wg::model::Org>().is_ok()));
+    let org = proptest::option::of(
+        text().prop_filter("org", |s| s.parse::<iwas_wg::model::name::NewOrg>().is_ok()),
+    );
     let description = proptest::option::of(prop_oneof![
         text().prop_filter("not empty", |s| !s.is_empty()),
         Just("two\nlines\tand a tab".to_owned()),
