@@ -156,6 +156,9 @@ impl<'a> Context<'a> {
 
     /// Where things are.
     pub fn places(&self) -> Places {
+        if let Some(fixed) = &self.fixed {
+            return fixed.clone();
+        }
         let g = &self.global;
         Places::new(
             g.root.as_deref(),
