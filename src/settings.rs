@@ -6,6 +6,7 @@
 
 mod backend;
 mod bring_up;
+mod edit;
 mod file;
 mod initial;
 mod known;
@@ -14,6 +15,7 @@ mod rules;
 
 pub use backend::Backend;
 pub use bring_up::BringUp;
+pub use edit::{Dotted, Edited, meanings};
 pub use initial::{Initial, text as initial_text};
 pub use known::{FILES, KNOWN, KeptFile, Key, Section};
 
@@ -209,7 +211,19 @@ impl Settings {
                 usage: false,
             });
         };
-        let file = File::parse(&places.config, &bytes, vars)?;
+        Self::from_bytes(places, &bytes, vars)
+    }
+
+    /// Reads settings that are, or shall be, the content of the file.
+    ///
+    /// # Errors
+    /// [`SettingsError`] with the line and the remedy.
+    pub fn from_bytes(
+        places: Places,
+        bytes: &[u8],
+        vars: &BTreeMap<String, String>,
+    ) -> Result<Self, SettingsError> {
+        let file = File::parse(&places.config, bytes, vars)?;
 
         let interface: InterfaceName = file.parsed("hub", "interface")?.unwrap_or_else(default_interface);
         let reserved = file

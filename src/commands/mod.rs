@@ -15,6 +15,7 @@ mod check;
 mod columns;
 mod completions;
 mod conf_plan;
+mod config;
 mod context;
 mod doctor;
 mod down;
@@ -91,6 +92,7 @@ pub enum Command {
     Inventory(inventory::Args),
     Access(access::Args),
     Audit(audit::Args),
+    Config(config::Args),
     Secrets(secrets::Args),
     Backup(backup::Args),
     Restore(restore::Args),
@@ -131,6 +133,7 @@ impl Command {
             Self::Inventory(args) => inventory::run(&args, ctx),
             Self::Access(args) => access::run(args, ctx),
             Self::Audit(args) => audit::run(args, ctx),
+            Self::Config(args) => config::run(args, ctx),
             Self::Secrets(args) => secrets::run(args, ctx),
             Self::Backup(args) => backup::run(&args, ctx),
             Self::Restore(args) => restore::run(&args, ctx),

@@ -290,6 +290,17 @@ pub struct StatusReport<'a> {
     pub locations: Vec<LocationReport<'a>>,
 }
 
+/// `config`.
+#[derive(Debug, Serialize)]
+pub struct ConfigReport<'a> {
+    /// Whether the file was changed.
+    pub changed: bool,
+    /// The key, where it is about one.
+    pub key: Option<&'a str>,
+    /// The value or path.
+    pub value: Option<&'a str>,
+}
+
 /// One change that a heartbeat saw.
 #[derive(Debug, Serialize)]
 pub struct Transition {

@@ -38,7 +38,7 @@ const ROOMS: &[Room] = &[
     room("wgconf", &["model"], &[]),
     room("script", &["model"], &[]),
     room("vault", &["model", "fsx"], &["age"]),
-    room("settings", &["model", "fsx"], &["toml", "serde"]),
+    room("settings", &["model", "fsx"], &["toml", "toml_edit", "serde"]),
     room("access", &["model", "fsx"], &["toml", "serde"]),
     room(
         "output",

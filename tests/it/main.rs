@@ -16,6 +16,7 @@ mod comfort;
 mod completions;
 mod conf;
 mod conf_lines;
+mod config;
 mod crash;
 mod doctor;
 mod drift;
