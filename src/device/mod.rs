@@ -12,6 +12,7 @@ mod kernel;
 mod link;
 mod netlink;
 mod owned;
+mod probe;
 mod route;
 mod sockaddr;
 mod uapi;

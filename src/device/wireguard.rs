@@ -4,7 +4,8 @@
 //! looks the family up for each message and clones what it hears: with 100,000 of them that was most of the time.
 
 use super::{
-    Applied, Carrier, Device, DeviceError, Devices, Secrets, failure, kernel, link, route, uapi, userspace,
+    Applied, Carrier, Device, DeviceError, Devices, Secrets, failure, kernel, link, probe, route, uapi,
+    userspace,
 };
 use crate::model::{
     InterfaceName, LiveInterface, PrivateKey,
@@ -14,7 +15,7 @@ use ipnet::IpNet;
 use std::{
     collections::BTreeMap,
     fs, io,
-    net::{SocketAddr, TcpStream},
+    net::{Ipv4Addr, SocketAddr, TcpStream},
     path::{Path, PathBuf},
     thread,
     time::Duration,
@@ -288,6 +289,10 @@ impl Device for SystemDevice {
 
     fn others(&mut self) -> Result<Vec<(String, IpNet)>, DeviceError> {
         link::other_addresses(self.name.as_str()).map_err(self.fail("read the addresses beside"))
+    }
+
+    fn is_nobodys(&mut self, address: Ipv4Addr) -> bool {
+        probe::is_nobodys(&self.name, address)
     }
 
     fn delete(&mut self) -> Result<bool, DeviceError> {

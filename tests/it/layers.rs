@@ -32,6 +32,7 @@ const ROOMS: &[Room] = &[
             "netlink_packet_route",
             "netlink_request",
             "netlink_sys",
+            "nix",
             "rustix",
         ],
     ),

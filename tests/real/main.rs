@@ -7,6 +7,7 @@
 //! example of the manual, `examples` the scripts of that name; `shells` types into bash, zsh and fish. Nothing here touches the network of the machine: every interface lives
 //! in a namespace that the test made, and goes with it.
 
+mod addresses;
 mod adoption;
 mod ansible;
 mod bench;
