@@ -6,7 +6,7 @@ use crate::{
     error::{Error, Kind},
     fsx::{self, Mark},
     model::{
-        Clash, LinkSettings, PresharedKey, PublicKey, clashes, held_by, held_inside,
+        Clash, LinkSettings, PresharedKey, PublicKey, clashes, held_inside,
         plan::{Extras, WantedPeer},
     },
     settings::Settings,
@@ -290,7 +290,7 @@ pub(super) fn plan_conf_of(
     let foreign: HashSet<PublicKey> = rewrite.foreign.iter().copied().collect();
     let network = settings.pool.network();
     let others = if foreign.is_empty() { Vec::new() } else { conf.allowed_of(|key| foreign.contains(key)) };
-    let held = others.iter().flat_map(|(_, allowed)| held_by(network, allowed));
+    let held = others.iter().flat_map(|(_, allowed)| held_inside(network, allowed));
     let claimed = held.chain(disabled(&conf, network)).collect();
     Ok(ConfPlan {
         overwriting: conf.overwriting(),

@@ -11,9 +11,7 @@ use super::{Context, conf_plan::held_in_conf, hub_address};
 use crate::{
     device::Device,
     error::{Error, Kind},
-    model::{
-        LocationName, Pool, PublicKey, Refusal, Reserved, Scope, held_by, held_inside, plan::WantedPeer,
-    },
+    model::{LocationName, Pool, PublicKey, Refusal, Reserved, Scope, held_inside, plan::WantedPeer},
     settings::Settings,
     store::{AddressHolder, Exhausted, Hub, Store, StoreError},
 };
@@ -52,7 +50,7 @@ impl Managed {
     /// hold nothing: their addresses are in the store's queue.
     pub(super) fn unknown(&self, network: Ipv4Net, key: &PublicKey, allowed: &[IpNet]) -> Vec<Ipv4Net> {
         let Some(peer) = self.wanted.get(key) else {
-            return if self.retired.contains(key) { Vec::new() } else { held_by(network, allowed) };
+            return if self.retired.contains(key) { Vec::new() } else { held_inside(network, allowed) };
         };
         let mut inside = held_inside(network, allowed);
         inside.retain(|net| peer.allowed_ips().all(|own| own != IpNet::V4(*net)));
@@ -170,7 +168,7 @@ impl<'a> Occupied<'a> {
     ) -> Result<Ipv4Addr, Error> {
         let Some(address) = wanted else {
             loop {
-                let address = store.next_address(&self.pool).map_err(|e| none_left(e, &ctx.scope))?;
+                let address = store.next_address(&self.pool).map_err(|e| self.none_left(e, &ctx.scope))?;
                 if self.is_free_on_interface(ctx, store, address)? {
                     return Ok(address);
                 }
@@ -179,6 +177,23 @@ impl<'a> Occupied<'a> {
         self.is_free_on_interface(ctx, store, address)?;
         self.check(store, &ctx.scope, address, own)?;
         Ok(address)
+    }
+
+    /// What is said once nothing is left: who has it all.
+    fn none_left(&self, e: StoreError, scope: &Scope) -> Error {
+        match e {
+            // How many the others have is not for everybody.
+            StoreError::Exhausted(Exhausted { network, .. }) if !scope.is_all() => {
+                Error::new(Kind::Conflict, format!("no free address left in {network}"))
+                    .hint("ask an admin of the hub for a wider network")
+            }
+            StoreError::Exhausted(e) => {
+                let (free, reserved) = self.own.capacity();
+                let otherwise = free.saturating_sub(e.used);
+                StoreError::Exhausted(Exhausted { reserved, otherwise, ..e }).into()
+            }
+            e => e.into(),
+        }
     }
 
     /// Whether the hub may have this address: another one that it has already, or one that nobody holds.
@@ -261,15 +276,4 @@ impl<'a> Occupied<'a> {
 /// Whether a location exists for the caller: what it holds is taken, but by whom is not told else.
 pub(super) fn seen(store: &Store, scope: &Scope, name: &str) -> Result<bool, Error> {
     Ok(scope.is_all() || store.location(&name.parse()?)?.is_some_and(|l| scope.covers(l.org.as_ref())))
-}
-
-fn none_left(e: StoreError, scope: &Scope) -> Error {
-    match e {
-        // How many the others have is not for everybody.
-        StoreError::Exhausted(Exhausted { network, .. }) if !scope.is_all() => {
-            Error::new(Kind::Conflict, format!("no free address left in {network}"))
-                .hint("ask an admin of the hub for a wider network")
-        }
-        e => e.into(),
-    }
 }

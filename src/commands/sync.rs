@@ -7,6 +7,7 @@ use super::{
     agreement::{Answer, Proposal},
     conf_plan::names_in_conf,
     context::{Locked, there},
+    hub_address,
     projection::{self, Both, check_targets, steps},
     provisioning::parse_address,
     upkeep, wg_quick,
@@ -129,7 +130,8 @@ pub(super) fn run(args: &Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> 
     if let Some((message, remedy)) = address::left_outside(ctx, &settings, &store, &hub)? {
         ctx.ui.warn(&format!("{message}; {remedy}"));
     }
-    let is_in_line = !differs && report.conflicts.is_empty();
+    // What two have is for people to settle; sync has nothing to do there.
+    let is_in_line = !differs && hub_address::pending(&settings, &hub).is_none();
     Ok(if args.check && !is_in_line { Outcome::Differs } else { Outcome::Done })
 }
 

@@ -4,7 +4,7 @@
 //! network that fits. So two peers with one network take it from each other, and inside the VPN a
 //! range takes what the router inside of it should get, or loses it to that router.
 
-use super::{LocationName, PublicKey, held_by, plan::WantedPeer};
+use super::{LocationName, PublicKey, held_inside, plan::WantedPeer};
 use ipnet::{IpNet, Ipv4Net};
 use std::{
     collections::{BTreeMap, HashMap},
@@ -62,7 +62,7 @@ pub fn clashes<'a>(
             |net: IpNet, name: &LocationName, own: IpNet| Clash { key: *key, net, name: name.clone(), own };
         let same = allowed.iter().find_map(|net| exact.get(net).map(|name| found(*net, name, *net)));
         same.or_else(|| {
-            held_by(network, allowed).into_iter().find_map(|net| {
+            held_inside(network, allowed).into_iter().find_map(|net| {
                 let inside = hosts.range(net.network()..=net.broadcast()).next();
                 let inside = inside.map(|(ip, name)| (*name, Ipv4Net::from(*ip)));
                 let around =
@@ -98,7 +98,8 @@ mod tests {
             (vec!["10.0.0.4/30"], Some(("10.0.0.4/30", "one", "10.0.0.5/32"))),
             (vec!["10.0.0.70/32"], Some(("10.0.0.70/32", "two", "10.0.0.64/28"))),
             (vec!["192.168.7.0/24"], Some(("192.168.7.0/24", "two", "192.168.7.0/24"))),
-            (vec!["0.0.0.0/0"], Some(("10.0.0.0/24", "one", "10.0.0.5/32"))),
+            (vec!["10.0.0.0/24"], Some(("10.0.0.0/24", "one", "10.0.0.5/32"))),
+            (vec!["0.0.0.0/0"], None),
             (vec!["10.0.0.9/32", "0.0.0.0/0"], None),
             (vec!["192.168.0.0/16"], None),
             (vec!["10.0.0.9/32", "192.168.7.9/32", "fd00::/64"], None),

@@ -38,7 +38,7 @@ pub use key::{PresharedKey, PrivateKey, PublicKey};
 pub use link::{LinkSettings, Route, Table};
 pub use location::{KeyMode, Location, Move, Rotation, Tags};
 pub use name::{Description, LocationName, NewOrg, Org, check_distinct};
-pub use net::{Pool, Refusal, Reserved, held_by, held_inside};
+pub use net::{Pool, Refusal, Reserved, held_inside};
 pub use peering::{PeerSettings, Preshared, PresharedDigest};
 pub use permission::{Grant, Grantee, Permission, Rules};
 pub use record::Record;

@@ -236,20 +236,8 @@ impl Pool {
     }
 }
 
-/// What of a peer's allowed IPs holds addresses of a network: each that is inside of it, or is it.
-///
-/// A wider one is a route if the peer has an address of its own in the network. Of a peer that has
-/// none it is not known which address inside is its own, so all of the network is held.
-pub fn held_by(network: Ipv4Net, allowed: &[IpNet]) -> Vec<Ipv4Net> {
-    let mut held = held_inside(network, allowed);
-    let is_covered = allowed.iter().any(|net| net.contains(&IpNet::V4(network)));
-    if is_covered && !held.iter().any(|net| net.prefix_len() == 32) {
-        held.push(network);
-    }
-    held
-}
-
-/// The same of a peer of which its own address is known from elsewhere.
+/// What of a peer's allowed IPs holds addresses of a network: each that is inside of it, or is it. A
+/// wider one is a route, as to the internet: the addresses of the VPN inside of it are not meant.
 pub fn held_inside(network: Ipv4Net, allowed: &[IpNet]) -> Vec<Ipv4Net> {
     let v4 = allowed.iter().filter_map(|net| if let IpNet::V4(net) = net { Some(*net) } else { None });
     v4.filter(|net| network.contains(net)).collect()

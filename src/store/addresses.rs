@@ -33,7 +33,10 @@ pub enum AddressHolder {
 
 /// The pool has no free address.
 #[derive(Debug, thiserror::Error)]
-#[error("no free address left in {network} ({used} held by locations, {reserved} reserved, 1 the hub's)")]
+#[error(
+    "no free address left in {network} ({used} held by locations, {reserved} reserved, {}1 the hub's)",
+    if *.otherwise == 0 { String::new() } else { format!("{} by allowed IPs and otherwise, ", .otherwise) }
+)]
 pub struct Exhausted {
     /// The network in CIDR notation.
     pub network: String,
@@ -41,6 +44,8 @@ pub struct Exhausted {
     pub used: u64,
     /// Addresses that are reserved.
     pub reserved: u64,
+    /// Addresses that are held otherwise: by moves, by ranges, and by what the store does not know.
+    pub otherwise: u64,
 }
 
 impl Store {
@@ -231,7 +236,8 @@ fn choose(conn: &Connection, pool: &Pool) -> Result<Choice, StoreError> {
         (u32::from(pool.network().network()), u32::from(pool.network().broadcast())),
         |r| r.get::<_, u32>(0).map(u64::from),
     )?;
-    Err(Exhausted { network: pool.network().to_string(), used, reserved: pool.capacity().1 }.into())
+    Err(Exhausted { network: pool.network().to_string(), used, reserved: pool.capacity().1, otherwise: 0 }
+        .into())
 }
 
 /// An address and its prefix length, from this column and the next.
