@@ -264,7 +264,7 @@ const ESCAPES: &[Escape] = &[
         "the names of others by a filter",
         "anna",
         "$S iwas-wg location list --org umbrella --tag city=graz",
-        &[0],
+        &[3],
     ),
     ("moving a location out of their org", "anna", "$S iwas-wg location set own --org umbrella-2", &[7]),
     ("a location of nobody", "anna", "$S iwas-wg location set own --no-org", &[7]),

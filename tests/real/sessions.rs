@@ -75,7 +75,7 @@ fn a_key_made_on_the_router_never_passes_the_hub() {
     let (settings, said) = Settings::and_last_line(&script);
     assert!(!script.contains(&settings.private_key), "the hub knew the key");
     // The router prints the very command that its operator types on the hub.
-    let (_, command) = said.split_once("run on the hub: iwas-wg ").expect("a command for the hub");
+    let (_, command) = said.split_once("run there: iwas-wg ").expect("a command for the hub");
     hub.ok(command);
     let router = Router::with(&net, backend, settings);
     assert!(router.is_heard(), "{:#?}", hub.peers());

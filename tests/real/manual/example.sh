@@ -32,7 +32,8 @@ mkdir -p /root/.ssh /root/.config/fish/completions /tmp/here
 cd /tmp/here
 hub() { iwas-wg --quiet "$@" >/dev/null; }
 
-trap 'iwas-wg --quiet down >/dev/null 2>&1 || true' EXIT
+# An example of init may leave no hub that could take its interface down.
+trap 'iwas-wg --quiet down >/dev/null 2>&1 || ip link del "$IWAS_WG_INTERFACE" 2>/dev/null || true' EXIT
 hub init --endpoint vpn.example.com --backend "$backend"
 hub up
 for name in cafe-central shop-12 tower-3 laptop builders; do
@@ -55,6 +56,14 @@ case $example in
     rm -r /etc/iwas-wg /var/lib/iwas-wg /etc/wireguard
     ;;
 esac
+
+# A hub that has moved to its address from the one that the example speaks of.
+if [[ $example =~ "--release "([0-9.]+) ]]; then
+  for address in "${BASH_REMATCH[1]}" 10.0.0.1; do
+    hub config set hub.address "[\"$address/24\"]"
+    hub sync --move-hub
+  done
+fi
 
 # A line of a crontab is its command.
 if [[ $example =~ ^\*/[0-9]+\ \*\ \*\ \*\ \*\ root\ (.*)$ ]]; then example=${BASH_REMATCH[1]}; fi
