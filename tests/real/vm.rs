@@ -138,7 +138,8 @@ fn make_fleet(root: &Path) {
 fn build(out: &Path, fleet: &Path) {
     let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("vm");
     let mut command = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/real/vm/build.sh"));
-    command.arg(cache).arg(out).arg(fleet).arg(this_binary()).arg(env!("CARGO_BIN_EXE_iwas-wg"));
+    command.arg(cache).arg(out).arg(fleet).arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/confs"));
+    command.arg(this_binary()).arg(env!("CARGO_BIN_EXE_iwas-wg"));
     for program in ["bash", "ip", "ping", "wg", "wg-quick"] {
         let path = run(Command::new("sh").args(["-c", "command -v \"$0\"", program]));
         command.arg(path.trim());

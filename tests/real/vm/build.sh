@@ -124,6 +124,7 @@ for dir in bin sbin lib lib64; do
     ln -s "usr/$dir" "$root/$dir"
 done
 ln -s ../run "$root/var/run"
+echo "127.0.0.1 localhost" >"$root/etc/hosts"
 copy_modules
 cp "$(command -v busybox)" "$root/bin/busybox"
 install -m 0755 "$here/init" "$root/init"
