@@ -15,6 +15,7 @@ use std::{
     collections::BTreeMap,
     fmt::Write as _,
     io::{self, BufRead, BufReader, Write},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket},
     os::unix::net::UnixStream,
     path::{Path, PathBuf},
     process::{Command, Stdio},
@@ -122,6 +123,14 @@ pub(super) fn program(
     }
 }
 
+/// Whether another program has this UDP port. The program that runs the interface takes its port when
+/// it hears that the link is up, and tells nobody if it cannot.
+fn is_taken(port: u16) -> bool {
+    let any = [IpAddr::from(Ipv4Addr::UNSPECIFIED), IpAddr::from(Ipv6Addr::UNSPECIFIED)];
+    any.iter()
+        .any(|address| UdpSocket::bind((*address, port)).is_err_and(|e| e.kind() == io::ErrorKind::AddrInUse))
+}
+
 /// Sends key, port, firewall mark and peers of a plan as one request.
 pub(super) fn configure(
     name: &InterfaceName,
@@ -130,6 +139,9 @@ pub(super) fn configure(
     extras: &Extras,
 ) -> Result<(), DeviceError> {
     let action = "change";
+    if let Some(port) = plan.set_port.filter(|port| *port != 0 && is_taken(*port)) {
+        return Err(DeviceError::PortTaken { port });
+    }
     // Room for everything at once: growing would leave unwiped copies of the key behind.
     let room = 256 + 512 * (plan.set_peers.len() + plan.remove_peers.len());
     let mut request = Zeroizing::new(String::with_capacity(room));

@@ -2,8 +2,8 @@
 //! addition lost among others.
 
 use crate::{
-    bench::{ready, run},
-    hub::Hub,
+    bench::{Backend, ready, run},
+    hub::{Hub, SOON},
     netns::Net,
     router::{Router, bare_interface},
 };
@@ -11,6 +11,8 @@ use serde_json::Value;
 use std::{
     collections::BTreeSet,
     process::{Child, Stdio},
+    thread,
+    time::{Duration, Instant},
 };
 
 #[track_caller]
@@ -89,6 +91,14 @@ fn a_taken_udp_port_leaves_no_half_interface() {
     let name = &other.interface;
     run(other.command("wg").args(["set", name, "listen-port", "51820"]));
     other.ip(&format!("link set {name} up"));
+    // A program in userspace takes the port some time after it hears that the link is up; the kernel
+    // does so at once.
+    let deadline = Instant::now() + SOON;
+    let is_bound = || run(other.command("cat").arg("/proc/net/udp")).contains(":CA6C ");
+    while backend == Backend::Userspace && !is_bound() {
+        assert!(Instant::now() < deadline, "the other interface never took the port");
+        thread::sleep(Duration::from_millis(20));
+    }
 
     let failed = hub.run("--json up").code(4);
     let error = error_of(&failed.stderr);
