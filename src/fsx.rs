@@ -174,9 +174,9 @@ pub fn create(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FsError> {
     sync_parent(path).map_err(fail)
 }
 
-/// Replaces the content of a file that is ours or named by the settings, atomically, following a symbolic link and keeping mode and owner;
-/// a file that is not there yet gets `mode`. Returns whether anything was written: equal
-/// content is left alone.
+/// Replaces the content of a file that is ours or named by the settings, atomically, following a
+/// symbolic link and keeping mode and owner; a file that is not there yet gets `mode`. Returns whether
+/// anything was written: equal content is left alone.
 ///
 /// # Errors
 /// [`FsError`]; the old content is then still there.

@@ -232,7 +232,7 @@ impl Context<'_> {
         if self.env.caller.is_root() || !(hidden || e.kind == Kind::Denied) || self.action.is_empty() {
             return e;
         }
-        let places = self.fixed.clone().unwrap_or_else(|| self.places());
+        let places = self.places();
         let Ok(mut store) = Store::open_to_read(&places.database) else {
             return e;
         };

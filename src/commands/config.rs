@@ -63,7 +63,7 @@ pub(super) fn run(args: Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
         Verb::Path => "config path",
         Verb::Check => "config check",
     })?;
-    let path = ctx.fixed.clone().unwrap_or_else(|| ctx.places()).config;
+    let path = ctx.places().config;
     let shown = path.display().to_string();
     match args.verb {
         Verb::Path => tell(ctx, false, None, Some(&shown)),
@@ -105,7 +105,7 @@ pub(super) fn run(args: Args, ctx: &mut Context<'_>) -> Result<Outcome, Error> {
 
 /// The text of the settings file.
 fn text(ctx: &Context<'_>) -> Result<String, Error> {
-    let path = ctx.fixed.clone().unwrap_or_else(|| ctx.places()).config;
+    let path = ctx.places().config;
     let missing = || {
         Error::new(Kind::BadState, format!("there are no settings at {}", path.display()))
             .hint("run \"iwas-wg init\", or name the file with --config or --root")
@@ -118,7 +118,7 @@ fn text(ctx: &Context<'_>) -> Result<String, Error> {
 
 /// Writes the settings if they are right; the file is replaced as a whole and keeps its mode.
 fn write(ctx: &Context<'_>, before: &Edited, after: &Edited) -> Result<bool, Error> {
-    let places = ctx.fixed.clone().unwrap_or_else(|| ctx.places());
+    let places = ctx.places();
     let text = after.text();
     let path = places.config.clone();
     // Not the environment: it may hide what is wrong with the file.

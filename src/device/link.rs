@@ -166,15 +166,21 @@ fn age(stamp: u32) -> u64 {
     hundredths.saturating_sub(100) / 100
 }
 
-/// Adds an address to a link; one that is there already is no error.
-pub(super) fn add_address(index: u32, address: IpNet) -> io::Result<()> {
+/// What a request says of an address of a link.
+fn of_address(index: u32, address: IpNet) -> AddressMessage {
     let mut message = AddressMessage::default();
     let ip = address.addr();
     message.header.family = if ip.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
     message.header.prefix_len = address.prefix_len();
     message.header.index = index;
     message.attributes.push(AddressAttribute::Local(ip));
-    message.attributes.push(AddressAttribute::Address(ip));
+    message
+}
+
+/// Adds an address to a link; one that is there already is no error.
+pub(super) fn add_address(index: u32, address: IpNet) -> io::Result<()> {
+    let mut message = of_address(index, address);
+    message.attributes.push(AddressAttribute::Address(address.addr()));
     let flags = NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL;
     match netlink_request_rtnl(RouteNetlinkMessage::NewAddress(message), Some(flags)) {
         Err(e) if e.raw_os_error() != Some(EEXIST) => Err(e),
@@ -184,12 +190,7 @@ pub(super) fn add_address(index: u32, address: IpNet) -> io::Result<()> {
 
 /// Takes an address from a link; one that is not there is no error.
 pub(super) fn remove_address(index: u32, address: IpNet) -> io::Result<()> {
-    let mut message = AddressMessage::default();
-    let ip = address.addr();
-    message.header.family = if ip.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
-    message.header.prefix_len = address.prefix_len();
-    message.header.index = index;
-    message.attributes.push(AddressAttribute::Local(ip));
+    let message = of_address(index, address);
     match netlink_request_rtnl(RouteNetlinkMessage::DelAddress(message), Some(NLM_F_REQUEST | NLM_F_ACK)) {
         Err(e) if e.raw_os_error() != Some(EADDRNOTAVAIL) => Err(e),
         _ => Ok(()),
