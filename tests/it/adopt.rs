@@ -1,26 +1,11 @@
 //! `init --adopt`: a hub that already runs becomes ours, and nobody notices.
 
-use crate::support::Hub;
+use crate::support::{HUB_KEY, Hub, live_peer, public_key as key};
 use iwas_wg::model::{
-    LiveInterface, LivePeer, PresharedKey, PrivateKey, PublicKey, Route, link::MAIN_TABLE, plan::Plan,
+    LiveInterface, LivePeer, PresharedKey, PrivateKey, Route, link::MAIN_TABLE, plan::Plan,
 };
 use serde_json::json;
 use std::fs;
-
-const HUB_KEY: &str = "dwdtCnMYpX08FsFyUbJmRd9ML4frwJkqsXf7pR25LCo=";
-
-fn key(n: u8) -> PublicKey {
-    PublicKey::from_bytes([n; 32])
-}
-
-fn live_peer(n: u8, allowed: &[&str]) -> LivePeer {
-    LivePeer {
-        allowed_ips: allowed.iter().map(|a| a.parse().expect("net")).collect(),
-        rx_bytes: 7,
-        tx_bytes: 8,
-        ..LivePeer::new(key(n))
-    }
-}
 
 /// A route that wg-quick(8) made.
 fn route(net: &str) -> Route {

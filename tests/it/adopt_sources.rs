@@ -1,10 +1,9 @@
 //! Adoption from other files than the conf in its place: what peers need must not get lost on the way.
 
-use crate::support::Hub;
+use crate::support::{HUB_KEY, Hub};
 use serde_json::{Value, json};
 use std::fs;
 
-const HUB_KEY: &str = "dwdtCnMYpX08FsFyUbJmRd9ML4frwJkqsXf7pR25LCo=";
 const PRESHARED: &str = "yAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmk=";
 
 fn key(n: u8) -> String {

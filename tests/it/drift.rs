@@ -1,14 +1,13 @@
 //! No attribute of a peer or of the interface can change without being seen, on the interface or in
 //! the conf, and what is seen is corrected for the peer that it concerns and for no other.
 
-use crate::support::Hub;
+use crate::support::{HUB_KEY, Hub};
 use iwas_wg::model::{LivePeer, PresharedDigest, PresharedKey, PrivateKey, PublicKey};
 use jiff::Timestamp;
 use proptest::{collection::vec, prelude::*, sample::select};
 use std::fs;
 use zeroize::Zeroizing;
 
-const HUB_KEY: &str = "dwdtCnMYpX08FsFyUbJmRd9ML4frwJkqsXf7pR25LCo=";
 const ADOPTED: &str = "xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=";
 
 /// A preshared key in base64.

@@ -1,11 +1,10 @@
 //! An interface that is another hub's is never changed, judged or removed, by no command.
 
-use crate::support::{Hub, START, tree};
+use crate::support::{HUB_KEY, Hub, START, tree};
 use iwas_wg::model::{LiveInterface, LivePeer, PublicKey};
 use jiff::Timestamp;
 use std::{collections::BTreeSet, fs};
 
-const HUB_KEY: &str = "dwdtCnMYpX08FsFyUbJmRd9ML4frwJkqsXf7pR25LCo=";
 const WIDE: &str = "xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=";
 const FOREIGN: &str = "3p7bfXt9wbTTW2HC7OQ1Nz+DQ8hbeGdNrfx+FG+IK08=";
 

@@ -2,24 +2,9 @@
 
 mod model;
 
-use crate::support::Hub;
-use iwas_wg::model::{LiveInterface, LivePeer, PrivateKey, PublicKey};
+use crate::support::{HUB_KEY, Hub, live_peer, public_key as key};
+use iwas_wg::model::{LiveInterface, PrivateKey};
 use std::fs;
-
-const HUB_KEY: &str = "dwdtCnMYpX08FsFyUbJmRd9ML4frwJkqsXf7pR25LCo=";
-
-fn key(n: u8) -> PublicKey {
-    PublicKey::from_bytes([n; 32])
-}
-
-fn live_peer(n: u8, allowed: &[&str]) -> LivePeer {
-    LivePeer {
-        allowed_ips: allowed.iter().map(|a| a.parse().expect("net")).collect(),
-        rx_bytes: 7,
-        tx_bytes: 8,
-        ..LivePeer::new(key(n))
-    }
-}
 
 /// A hub that was adopted from this conf, whose interface runs with the same peers.
 fn adopted(address: &str, peers: &[(u8, &[&str])]) -> Hub {

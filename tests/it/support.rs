@@ -20,6 +20,24 @@ use zeroize::Zeroizing;
 /// The moment at which every test begins.
 pub(crate) const START: i64 = 1_795_428_000;
 
+/// The hub's private key in the confs of the tests.
+pub(crate) const HUB_KEY: &str = "dwdtCnMYpX08FsFyUbJmRd9ML4frwJkqsXf7pR25LCo=";
+
+/// The public key of a peer that only its number tells from others.
+pub(crate) fn public_key(n: u8) -> PublicKey {
+    PublicKey::from_bytes([n; 32])
+}
+
+/// Such a peer as the interface has it.
+pub(crate) fn live_peer(n: u8, allowed: &[&str]) -> LivePeer {
+    LivePeer {
+        allowed_ips: allowed.iter().map(|a| a.parse().expect("net")).collect(),
+        rx_bytes: 7,
+        tx_bytes: 8,
+        ..LivePeer::new(public_key(n))
+    }
+}
+
 /// A hub of its own.
 pub(crate) struct Hub {
     dir: tempfile::TempDir,
